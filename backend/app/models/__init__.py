@@ -1,0 +1,19 @@
+"""One table a file; importing the package fills `Base.metadata`."""
+
+from app.models.base import Base, event_ids
+from app.models.board import Board, Season
+from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
+from app.models.leaderboard_entry import LeaderboardEntry
+from app.models.user import User
+
+__all__ = [
+    "Base",
+    "Board",
+    "GameSession",
+    "LeaderboardEntry",
+    "PlayerEvent",
+    "Season",
+    "SubmissionKey",
+    "User",
+    "event_ids",
+]

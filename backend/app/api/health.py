@@ -1,0 +1,83 @@
+"""Whether the service is well, part by part."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+from sqlalchemy import text
+
+from app import __version__
+from app.api.leaderboard import PREFIX
+from app.api.state import ServiceDep
+from app.core.database import is_away
+from app.core.redis import AWAY
+from app.schemas.health import Health, Part
+from app.services.service import Service
+
+router = APIRouter(prefix=PREFIX, tags=["leaderboard"])
+
+TIMEOUT = 1.0
+
+
+async def _probe(ask: Callable[[], Awaitable[object]]) -> Part:
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await ask()
+    except Exception as error:
+        if not (is_away(error) or isinstance(error, AWAY)):
+            raise
+        return Part(status="down", detail=type(error).__name__)
+    return Part(status="ok", latency_ms=round((time.perf_counter() - started) * 1_000, 2))
+
+
+async def _ask_database(service: Service) -> None:
+    async with service.engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+def _index(service: Service) -> Part:
+    """The index is degraded while reads come from PostgreSQL: exact, only slower."""
+    doubted = [each.index for each in service.standings.all if not each.index.available]
+    if doubted:
+        return Part(status="degraded", detail=doubted[0].reason)
+    return Part(status="ok")
+
+
+def _live(service: Service) -> Part:
+    lost = [each for each in service.standings.all if each.follower.mirror is None]
+    return Part(status="degraded", detail="resyncing") if lost else Part(status="ok")
+
+
+def _writer(service: Service) -> Part:
+    queued = service.writer.queued
+    full = queued > service.settings.writer_max_queue * 0.8
+    return Part(status="degraded" if full else "ok", detail=f"{queued} queued")
+
+
+@router.get("/health", responses={503: {"model": Health, "description": "Scores can't be stored."}})
+async def health(service: ServiceDep, response: Response) -> Health:
+    """The state of the service and of each part. 503 only while scores can't be stored."""
+    database, redis = await asyncio.gather(
+        _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
+    )
+    index, live, writer = _index(service), _live(service), _writer(service)
+    parts = (database, redis, index, live, writer)
+    status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
+    if database.status == "down":
+        status = "down"
+        response.status_code = 503
+        response.headers["Retry-After"] = "2"
+    default = service.standings.of(service.boards.default)
+    return Health(
+        status=status,
+        version=__version__,
+        database=database,
+        redis=redis,
+        index=index,
+        live=live,
+        writer=writer,
+        clients=0,
+        total_players=None if default.follower.mirror is None else default.follower.players,
+    )

@@ -1,0 +1,359 @@
+"""Scores in, standings out."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+from starlette.types import Receive, Scope
+
+from app.api.hot_route import (
+    JSON,
+    Headers,
+    add_hot_route,
+    query_parameters,
+    read_json,
+    served_by,
+    whole_number,
+)
+from app.api.problems import declare, invalid_input, to_app_error
+from app.api.state import ServiceDep, service_of
+from app.core.config import MAX_USER_ID, Settings
+from app.core.errors import (
+    AppError,
+    BodyTooLarge,
+    DatabaseAway,
+    IdempotencyMismatch,
+    InvalidInput,
+    NotRanked,
+    Overloaded,
+    PlayerInactive,
+    TotalOutOfRange,
+    UnknownBoard,
+    UnknownPlayer,
+    UnknownSeason,
+    UnsupportedMediaType,
+)
+from app.schemas.common import UserId
+from app.schemas.entries import BoardQuery, EntryList, RankAnswer, RanksRequest
+from app.schemas.scores import (
+    BatchResult,
+    BatchSubmission,
+    ScoreSubmission,
+    SubmissionKey,
+    SubmissionResult,
+)
+from app.services.standings import Page, PlayerRank, Standings
+from app.services.submissions import Receipt, Submission
+
+PREFIX = "/api/leaderboard"
+
+router = APIRouter(prefix=PREFIX, tags=["leaderboard"])
+
+_submission: TypeAdapter[ScoreSubmission] = TypeAdapter(ScoreSubmission)
+_key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
+
+SUBMIT_ERRORS = declare(
+    UnknownPlayer,
+    PlayerInactive,
+    TotalOutOfRange,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidInput,
+    IdempotencyMismatch,
+    Overloaded,
+    DatabaseAway,
+)
+BODY_ERRORS = declare(
+    BodyTooLarge, UnsupportedMediaType, InvalidInput, Overloaded, DatabaseAway
+)
+LIST_ERRORS = declare(UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway)
+RANK_ERRORS = declare(
+    UnknownPlayer, NotRanked, UnknownBoard, UnknownSeason, InvalidInput, Overloaded, DatabaseAway
+)
+
+IdempotencyKey = Annotated[
+    SubmissionKey | None,
+    Header(
+        description="Sent again with the same body within 24 hours, the score counts once and "
+        "the first session's id comes back."
+    ),
+]
+
+
+# Submitting
+
+
+def to_submission(given: ScoreSubmission, key: str | None, settings: Settings) -> Submission:
+    """Checks what the schema can't say. Raises InvalidInput."""
+    if given.duration_ms is not None and given.duration_ms > settings.max_duration_ms:
+        raise InvalidInput.field("duration_ms", f"must be at most {settings.max_duration_ms}")
+    return Submission(
+        given.user_id,
+        given.score,
+        given.game_mode,
+        given.duration_ms,
+        given.won,
+        given.played_at,
+        encode_metadata(given.metadata, settings.max_metadata_bytes),
+        key or given.submission_id,
+    )
+
+
+def encode_metadata(metadata: dict[str, Any] | None, limit: int) -> str | None:
+    """Metadata as it is stored. Raises InvalidInput for what PostgreSQL can't keep."""
+    if not metadata:
+        return None
+    try:
+        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+    except (ValueError, RecursionError, UnicodeEncodeError) as error:
+        raise InvalidInput.field(
+            "metadata", "must hold finite numbers and valid Unicode text"
+        ) from error
+    if size > limit:
+        raise InvalidInput.field("metadata", f"must have at most {limit} bytes, has {size}")
+    if "\\u0000" in text:
+        raise InvalidInput.field("metadata", "must not contain the character U+0000")
+    return text
+
+
+def _result(receipt: Receipt) -> bytes:
+    return (
+        b'"session_id":%d,"new_rank":%d,"rank_change":%d,"total_players":%d,"replayed":%b,'
+        b'"message":%b'
+    ) % (
+        receipt.session_id,
+        receipt.new_rank,
+        receipt.rank_change,
+        receipt.total_players,
+        b"true" if receipt.replayed else b"false",
+        to_json(receipt.message),
+    )
+
+
+def _idempotency_key(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"idempotency-key":
+            try:
+                return _key.validate_python(value.decode("latin-1"))
+            except ValidationError as error:
+                raise InvalidInput.field("Idempotency-Key", error.errors()[0]["msg"]) from error
+    return None
+
+
+async def _serve_submit(scope: Scope, receive: Receive) -> tuple[int, Headers, bytes]:
+    service = service_of(scope)
+    body = await read_json(scope, receive, service.settings.max_body_bytes)
+    key = _idempotency_key(scope)
+    try:
+        given = _submission.validate_json(body)
+    except ValidationError as error:
+        raise invalid_input(error) from error
+    receipt = await service.writer.submit(to_submission(given, key, service.settings))
+    return 200, [JSON], b"{%b}" % _result(receipt)
+
+
+@served_by(_serve_submit)
+def submit(body: ScoreSubmission, idempotency_key: IdempotencyKey = None) -> SubmissionResult:
+    """Stores a score for good, ranks the player on every board that it belongs to, and answers
+    with the new rank. Nothing is answered before the score is durable."""
+    raise AssertionError
+
+
+async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, bytes]:
+    service = service_of(scope)
+    body = await read_json(scope, receive, service.settings.max_body_bytes)
+    key = _idempotency_key(scope)
+    items = _parse_batch(body, service.settings.max_batch)
+    if not service.writer.room_for(len(items)):
+        raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
+    waiting: list[Any] = []
+    for at, item in enumerate(items):
+        try:
+            if isinstance(item, AppError):
+                raise item
+            # One key for the whole call makes one for each item without its own.
+            own = item.submission_id or (None if key is None else f"{key}#{at}")
+            waiting.append(
+                service.writer.submit(to_submission(item, own, service.settings))
+            )
+        except AppError as error:
+            waiting.append(error)
+    results = []
+    for each in waiting:
+        try:
+            if isinstance(each, AppError):
+                raise each
+            results.append(b'{"status":"accepted",%b}' % _result(await each))
+        except Exception as error:  # noqa: BLE001 - each item is answered on its own
+            problem = to_json(to_app_error(error).problem())
+            results.append(b'{"status":"rejected","problem":%b}' % problem)
+    return 200, [JSON], b'{"results":[%b]}' % b",".join(results)
+
+
+def _parse_batch(body: bytes, most: int) -> list[ScoreSubmission | AppError]:
+    """The items, each valid or with its own error. Raises InvalidInput for what is no batch."""
+    try:
+        outer = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidInput.field("body", f"is not valid JSON: {error}") from error
+    if not isinstance(outer, dict) or set(outer) != {"submissions"}:
+        raise InvalidInput.field("submissions", "must be the one field of the body")
+    items = outer["submissions"]
+    if not isinstance(items, list) or not 1 <= len(items) <= most:
+        raise InvalidInput.field("submissions", f"must be a list of 1 to {most} submissions")
+    return [_parse_item(item) for item in items]
+
+
+def _parse_item(item: object) -> ScoreSubmission | AppError:
+    try:
+        played_at = item.get("played_at") if isinstance(item, dict) else None
+        if played_at is None:
+            return _submission.validate_python(item)
+        # A time is a string on the wire, which strict validation takes from JSON alone.
+        return _submission.validate_json(to_json(item))
+    except (ValidationError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            return invalid_input(error)
+        return InvalidInput.field("body", "must hold valid Unicode text")
+
+
+@served_by(_serve_batch)
+def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) -> BatchResult:
+    """Stores up to 1,000 scores. Each item is accepted or rejected on its own, in order; an
+    `Idempotency-Key` makes a key for every item that has no `submission_id`."""
+    raise AssertionError
+
+
+# Reading
+
+
+def _standings(scope: Scope, parameters: dict[str, str]) -> Standings:
+    service = service_of(scope)
+    season = parameters.get("season")
+    return service.standings.of(
+        service.boards.find(
+            parameters.get("board"),
+            None if season is None else whole_number(season, "season", 1, 2**31 - 1),
+        )
+    )
+
+
+def _page_headers(page: Page) -> Headers:
+    return [
+        JSON,
+        (b"etag", page.etag),
+        (b"cache-control", b"no-cache"),
+        (b"leaderboard-source", page.source.encode()),
+    ]
+
+
+async def _serve_top(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+    settings = service_of(scope).settings
+    parameters = query_parameters(scope["query_string"])
+    limit = whole_number(parameters.get("limit"), "limit", 1, settings.max_limit, 100)
+    offset = whole_number(parameters.get("offset"), "offset", 0, MAX_USER_ID, 0)
+    page = await _standings(scope, parameters).top(limit, offset)
+    for name, value in scope["headers"]:
+        if name == b"if-none-match" and page.etag in value:
+            return 304, _page_headers(page)[1:], b""
+    return 200, _page_headers(page), page.body
+
+
+@served_by(_serve_top)
+def top(
+    query: Annotated[BoardQuery, Query()],
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=MAX_USER_ID)] = 0,
+) -> EntryList:
+    """The ranked players from rank `offset` + 1 on. Any page takes bounded time."""
+    raise AssertionError
+
+
+async def _serve_rank(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+    user_id = whole_number(scope["path_params"]["user_id"], "user_id", 1, MAX_USER_ID)
+    standings = _standings(scope, query_parameters(scope["query_string"]))
+    found = await standings.rank(user_id)
+    return (
+        200,
+        [
+            JSON,
+            (b"cache-control", b"no-store"),
+            (b"leaderboard-source", found.source.encode()),
+        ],
+        _rank_answer(standings, found),
+    )
+
+
+def _rank_answer(standings: Standings, found: PlayerRank) -> bytes:
+    percent = found.percentile
+    return (
+        b'{"board":"%b","season":%d,"user_id":%d,"rank":%d,"score":%d,"percentile":%b,'
+        b'"tier":%b,"total_players":%d,"version":%d}'
+    ) % (
+        standings.board.slug.encode(),
+        standings.board.season,
+        found.user_id,
+        found.rank,
+        found.score,
+        repr(percent).encode(),
+        to_json(standings.tier(percent)),
+        found.total_players,
+        found.version,
+    )
+
+
+@served_by(_serve_rank)
+def rank(
+    user_id: Annotated[UserId, Path()], query: Annotated[BoardQuery, Query()]
+) -> RankAnswer:
+    """A player's exact rank, score, percentile and tier, never older than the answer to the
+    player's last submission."""
+    raise AssertionError
+
+
+async def _serve_around(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+    settings = service_of(scope).settings
+    user_id = whole_number(scope["path_params"]["user_id"], "user_id", 1, MAX_USER_ID)
+    parameters = query_parameters(scope["query_string"])
+    radius = whole_number(parameters.get("radius"), "radius", 0, settings.max_radius, 5)
+    page = await _standings(scope, parameters).around(user_id, radius)
+    return 200, _page_headers(page), page.body
+
+
+@served_by(_serve_around)
+def around(
+    user_id: Annotated[UserId, Path()],
+    query: Annotated[BoardQuery, Query()],
+    radius: Annotated[int, Query(ge=0, le=100)] = 5,
+) -> EntryList:
+    """The player with up to `radius` neighbours on each side."""
+    raise AssertionError
+
+
+@router.post("/ranks", response_model=EntryList, responses={**LIST_ERRORS, **BODY_ERRORS})
+async def ranks(
+    body: RanksRequest, query: Annotated[BoardQuery, Query()], service: ServiceDep
+) -> Response:
+    """These players (friends, a guild) with their true ranks, best first. Players who are
+    unknown or unranked are left out."""
+    board = service.boards.find(query.board, query.season)
+    page = await service.standings.of(board).among(body.user_ids)
+    response = Response(page.body)
+    response.raw_headers = [*_page_headers(page), (b"content-length", b"%d" % len(page.body))]
+    return response
+
+
+def add_hot_routes(app: FastAPI) -> None:
+    """The endpoints that are asked most, matched first."""
+    add_hot_route(app, "POST", f"{PREFIX}/submit", submit, responses=SUBMIT_ERRORS)
+    add_hot_route(
+        app, "GET", f"{PREFIX}/rank/{{user_id}}", rank, responses=RANK_ERRORS
+    )
+    add_hot_route(app, "GET", f"{PREFIX}/top", top, responses=LIST_ERRORS)
+    add_hot_route(app, "GET", f"{PREFIX}/around/{{user_id}}", around, responses=RANK_ERRORS)
+    add_hot_route(
+        app, "POST", f"{PREFIX}/submit/batch", submit_batch, responses=BODY_ERRORS
+    )

@@ -1,0 +1,114 @@
+"""Errors become problem documents here and nowhere else."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from app.core.database import is_away
+from app.core.errors import AppError, BodyTooLarge, DatabaseAway, InternalError, InvalidInput
+from app.schemas.problem import Problem
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+
+
+def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: every error that it may answer, by status."""
+    by_status: dict[int | str, list[type[AppError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error)
+    return {
+        status: {
+            "model": Problem,
+            "description": "; ".join(f"`{each.code}`: {each.title}" for each in found),
+            "content": {MEDIA_TYPE: {}},
+        }
+        for status, found in by_status.items()
+    }
+
+
+def invalid_input(error: ValidationError | RequestValidationError) -> InvalidInput:
+    """The same error in our words, each field by its dotted path."""
+    errors = []
+    for each in error.errors():
+        path = [str(part) for part in each["loc"] if part not in ("body", "query", "path")]
+        message = each["msg"].removeprefix("Value error, ")
+        errors.append({"field": ".".join(path) or "body", "message": message})
+    named = ", ".join(dict.fromkeys(each["field"] for each in errors))
+    return InvalidInput(f"Not valid: {named}.", errors=errors)
+
+
+def render(error: AppError, request_id: str | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """(status, headers, body) of an error."""
+    document = error.problem()
+    if request_id is not None:
+        document["request_id"] = request_id
+    body = to_json(document)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    return error.status, headers, body
+
+
+def _respond(request: Request, error: AppError) -> Response:
+    status, headers, body = render(error, request.scope.get("request_id"))
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def to_app_error(error: Exception) -> AppError:
+    """Any exception as one of ours; what we don't know is logged and told nobody."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, RequestValidationError | ValidationError):
+        return invalid_input(error)
+    if is_away(error):
+        log.warning("database away", error=repr(error))
+        return DatabaseAway("The database can't be reached now. Try again in a moment.")
+    log.error("unhandled error", exc_info=error)
+    return InternalError("Something went wrong on our side.")
+
+
+def _from_http(error: HTTPException) -> AppError:
+    if error.status_code == BodyTooLarge.status:
+        return BodyTooLarge("The body is larger than this service takes.")
+    found = InternalError(str(error.detail))
+    # Instances shadow the class's constants: the framework's own errors keep their status.
+    found.__dict__.update(
+        status=error.status_code,
+        code=_HTTP_CODES.get(error.status_code, "http-error"),
+        title=str(error.detail),
+    )
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """Every error that leaves the app is a problem document."""
+
+    async def on_error(request: Request, error: Exception) -> Response:
+        return _respond(request, to_app_error(error))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise TypeError
+        response = _respond(request, _from_http(error))
+        for name, value in (error.headers or {}).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    for kind in (AppError, RequestValidationError, ValidationError, OSError, Exception):
+        app.add_exception_handler(kind, on_error)
+    app.add_exception_handler(HTTPException, on_http)

@@ -1,0 +1,25 @@
+"""What the lifespan opened, as handlers find it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from app.services.service import Service
+
+
+def service_of(scope: Scope) -> Service:
+    """The worker's services, from a connection's scope."""
+    service: Service = scope["state"]["service"]
+    return service
+
+
+def get_service(connection: Request) -> Service:
+    """For plain FastAPI handlers."""
+    return service_of(connection.scope)
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+
+__all__ = ["HTTPConnection", "ServiceDep", "service_of"]

@@ -1,0 +1,83 @@
+"""Players: joining and looking up."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from app.api.leaderboard import BODY_ERRORS
+from app.api.problems import declare
+from app.api.state import ServiceDep
+from app.core.errors import (
+    DatabaseAway,
+    EmailTaken,
+    InvalidInput,
+    UnknownPlayer,
+    UsernameTaken,
+)
+from app.schemas.common import UserId
+from app.schemas.users import NewUser, UserChange, UserList, UserProfile
+from app.services.players import Profile
+
+router = APIRouter(prefix="/api/users", tags=["users"])
+
+
+def _to_answer(profile: Profile) -> UserProfile:
+    return UserProfile(
+        user_id=profile.user_id,
+        username=profile.username,
+        join_date=profile.join_date,
+        is_active=profile.is_active,
+    )
+
+
+@router.post(
+    "", status_code=201, responses={**BODY_ERRORS, **declare(UsernameTaken, EmailTaken)}
+)
+async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
+    """A new player. Names are unique whatever their case."""
+    return _to_answer(await service.players.create(body.username, body.email))
+
+
+@router.get("", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+async def find_users(
+    service: ServiceDep,
+    username: Annotated[
+        str | None, Query(min_length=1, max_length=128, description="The exact name.")
+    ] = None,
+    prefix: Annotated[
+        str | None, Query(min_length=1, max_length=128, description="How the name begins.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> UserList:
+    """Looks a player up by `username` (404 if there is none), or suggests active players whose
+    names begin with `prefix`. Case doesn't matter."""
+    if (username is None) == (prefix is None):
+        raise InvalidInput.field("username", "give either username or prefix")
+    given = username or prefix or ""
+    if "\0" in given or not given.isprintable():
+        raise InvalidInput.field("username" if username else "prefix", "must be plain text")
+    if username is not None:
+        return UserList(users=[_to_answer(await service.players.find(username))])
+    found = await service.players.suggest(given, limit)
+    return UserList(users=[_to_answer(each) for each in found])
+
+
+@router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+async def get_user(user_id: Annotated[UserId, Path()], service: ServiceDep) -> UserProfile:
+    """A player's profile."""
+    return _to_answer(await service.players.get(user_id))
+
+
+@router.patch(
+    "/{user_id}", responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken)}
+)
+async def change_user(
+    user_id: Annotated[UserId, Path()], body: UserChange, service: ServiceDep
+) -> UserProfile:
+    """Renames or deactivates a player, or brings one back. A deactivated player keeps every
+    score and loses every rank until reactivated."""
+    return _to_answer(
+        await service.players.change(
+            user_id, username=body.username, is_active=body.is_active
+        )
+    )

@@ -1,0 +1,61 @@
+"""PostgreSQL: the engine, and which of its errors mean that it is away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias, cast
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.core.config import Settings
+
+RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_AWAY_CLASSES = ("08", "53", "57", "58", "25006")
+"""SQLSTATEs of a server that is gone, full, stopping, failing or read-only (classes and codes)."""
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    """An engine with a bounded pool; statements end after `database_timeout` seconds."""
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_timeout,
+        pool_recycle=1_800,
+        pool_use_lifo=True,
+        connect_args={
+            "timeout": settings.database_timeout,
+            "command_timeout": settings.database_timeout,
+            "server_settings": {"application_name": "leaderboard", "timezone": "UTC"},
+        },
+    )
+
+
+@asynccontextmanager
+async def raw_connection(engine: AsyncEngine) -> AsyncIterator[RawConnection]:
+    """The driver's own connection out of the engine's pool, for statements over arrays.
+
+    A connection on which anything failed as "away" is not given back to the pool.
+    """
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        try:
+            yield cast("RawConnection", raw.driver_connection)
+        except BaseException as error:
+            if not isinstance(error, Exception) or is_away(error):
+                await connection.invalidate()
+            raise
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the error says that the database can't serve now, whatever was asked of it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        if isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated:
+            return True
+        return is_away(error.orig.__cause__ or error.orig)
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_AWAY_CLASSES)
+    return isinstance(error, OSError | TimeoutError | PoolTimeoutError | asyncpg.InterfaceError)

@@ -1,0 +1,162 @@
+"""Errors that callers meet: each is a type with an HTTP status and a stable code (RFC 9457)."""
+
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """Base of all errors with a place in the API's contract."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which trying again makes sense, for the `Retry-After` header."""
+
+    def __init__(self, detail: str, *, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+
+    def problem(self) -> dict[str, Any]:
+        """The problem document: type, title, status, code, detail and, for bad fields, errors."""
+        document: dict[str, Any] = {
+            "type": f"urn:leaderboard:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        return document
+
+
+class InvalidInput(AppError):
+    """The payload breaks the contract; `errors` names each field."""
+
+    status = 422
+    code = "invalid-input"
+    title = "The request is not valid"
+
+    @classmethod
+    def field(cls, name: str, message: str) -> "InvalidInput":
+        return cls(f"{name}: {message}", errors=[{"field": name, "message": message}])
+
+
+class IdempotencyMismatch(AppError):
+    """A key that was used before came with another body."""
+
+    status = 422
+    code = "idempotency-mismatch"
+    title = "This idempotency key belongs to another submission"
+
+
+class UnsupportedMediaType(AppError):
+    """The body is not declared as JSON."""
+
+    status = 415
+    code = "unsupported-media-type"
+    title = "The body must be JSON"
+
+
+class BodyTooLarge(AppError):
+    """The body is larger than the service takes."""
+
+    status = 413
+    code = "body-too-large"
+    title = "The body is too large"
+
+
+class UnknownPlayer(AppError):
+    """No such player."""
+
+    status = 404
+    code = "unknown-player"
+    title = "No such player"
+
+
+class UnknownBoard(AppError):
+    """No such board."""
+
+    status = 404
+    code = "unknown-board"
+    title = "No such board"
+
+
+class UnknownSeason(AppError):
+    """The board has no such season."""
+
+    status = 404
+    code = "unknown-season"
+    title = "No such season"
+
+
+class NotRanked(AppError):
+    """The player is known but has no rank on this board."""
+
+    status = 404
+    code = "not-ranked"
+    title = "This player has no rank here yet"
+
+
+class PlayerInactive(AppError):
+    """The player is deactivated and can't send scores."""
+
+    status = 409
+    code = "player-inactive"
+    title = "This player is deactivated"
+
+
+class TotalOutOfRange(AppError):
+    """The new total would leave the range of exact integers; nothing was changed."""
+
+    status = 409
+    code = "total-out-of-range"
+    title = "The total would leave the exact range"
+
+
+class UsernameTaken(AppError):
+    """Another player has this name (case aside)."""
+
+    status = 409
+    code = "username-taken"
+    title = "This name is taken"
+
+
+class EmailTaken(AppError):
+    """Another player has this address (case aside)."""
+
+    status = 409
+    code = "email-taken"
+    title = "This e-mail address is taken"
+
+
+class Overloaded(AppError):
+    """The queue is full; nothing was stored."""
+
+    status = 503
+    code = "overloaded"
+    title = "Too much work is waiting"
+    retry_after = 1
+
+
+class DatabaseAway(AppError):
+    """PostgreSQL can't be reached or can't write. Retrying with the same key counts once."""
+
+    status = 503
+    code = "database-unavailable"
+    title = "The database is away"
+    retry_after = 2
+
+
+class ShuttingDown(AppError):
+    """This worker is stopping; another one will answer."""
+
+    status = 503
+    code = "shutting-down"
+    title = "The service is stopping"
+    retry_after = 1
+
+
+class InternalError(AppError):
+    """A defect of ours. The details are in the log under the request's id."""

@@ -1,0 +1,85 @@
+"""Scores on their way in, and the answers to them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from app.schemas.common import Score, Strict, UserId
+from app.schemas.problem import Problem
+
+SubmissionKey = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Names this submission: sent again, it counts once.",
+        examples=["match-8731-player-42"],
+    ),
+]
+
+
+class ScoreSubmission(Strict):
+    """One game of one player."""
+
+    user_id: UserId
+    score: Score
+    game_mode: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_-]{1,32}$",
+            description="Letters, digits, `-` and `_`.",
+            examples=["ranked"],
+        ),
+    ] = "default"
+    duration_ms: Annotated[
+        int | None, Field(ge=0, description="How long the game took.", examples=[93_000])
+    ] = None
+    won: Annotated[bool | None, Field(description="Counts into the win rate if given.")] = None
+    played_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When it was played, with an offset; within the last minutes."),
+    ] = None
+    metadata: Annotated[
+        dict[str, Any] | None,
+        Field(description="An object of at most 4 kB, kept with the session.",
+              examples=[{"level": 7}]),
+    ] = None
+    submission_id: SubmissionKey | None = None
+
+
+class SubmissionResult(BaseModel):
+    """What a submission did. The rank is never older than the score."""
+
+    session_id: Annotated[int, Field(description="The game's place in the ledger.",
+                                     examples=[90_210])]
+    new_rank: Annotated[int, Field(description="From 1.", examples=[5])]
+    rank_change: Annotated[int, Field(description="Positive: climbed.", examples=[3])]
+    total_players: Annotated[int, Field(examples=[120])]
+    replayed: Annotated[bool, Field(description="True if this was counted before.")]
+    message: Annotated[str, Field(examples=["Up 3 places to rank 5 of 120."])]
+
+
+class BatchSubmission(Strict):
+    """Up to 1,000 submissions, each answered on its own."""
+
+    submissions: Annotated[list[ScoreSubmission], Field(min_length=1, max_length=1_000)]
+
+
+class AcceptedItem(SubmissionResult):
+    """An item of a batch that was stored."""
+
+    status: Literal["accepted"]
+
+
+class RejectedItem(BaseModel):
+    """An item of a batch that was not stored, and why."""
+
+    status: Literal["rejected"]
+    problem: Problem
+
+
+class BatchResult(BaseModel):
+    """One result an item, in the order of the items."""
+
+    results: list[Annotated[AcceptedItem | RejectedItem, Field(discriminator="status")]]

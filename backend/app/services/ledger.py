@@ -1,0 +1,206 @@
+"""The SQL of one batch, over arrays, and of reading folds back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from app.core.database import RawConnection
+from app.services.fold import Fold
+
+# The player's row is the lock for all that is the player's. Every transaction takes these locks
+# first and in order of ids, so no two of them can wait for each other in a circle.
+_LOCK_PLAYERS = """
+SELECT id, username, is_active FROM users WHERE id = ANY($1::bigint[])
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+_DRAW_IDS = """
+SELECT now() AS now, array_agg(nextval('event_id_seq')) AS ids FROM generate_series(1, $1::int)
+"""
+
+_FOLD_COLUMNS = """
+f.user_id, f.total_score, f.achieved_id, f.achieved_at, f.version, f.games_played, f.decided,
+f.wins, f.is_active
+"""
+
+_READ_FOLDS = f"""
+SELECT f.board_id, f.season, {_FOLD_COLUMNS} FROM leaderboard f
+WHERE f.board_id = ANY($1::int[]) AND f.user_id = ANY($2::bigint[])
+"""  # noqa: S608 - constants alone
+
+_NAMED_FOLDS = f"""
+SELECT {_FOLD_COLUMNS}, u.username FROM leaderboard f JOIN users u ON u.id = f.user_id
+WHERE f.board_id = $1 AND f.season = $2
+"""  # noqa: S608 - constants alone
+
+_INSERT_SESSIONS = """
+INSERT INTO game_sessions
+    (id, user_id, score, game_mode, timestamp, duration_ms, won, metadata)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[],
+                     $6::int[], $7::boolean[], $8::jsonb[])
+"""
+
+_UPSERT_FOLDS = """
+INSERT INTO leaderboard (board_id, season, user_id, total_score, achieved_id, achieved_at,
+                         version, games_played, decided, wins, is_active)
+SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[],
+                     $6::timestamptz[], $7::bigint[], $8::int[], $9::int[], $10::int[],
+                     $11::boolean[])
+ON CONFLICT (board_id, season, user_id) DO UPDATE SET
+    total_score = excluded.total_score, achieved_id = excluded.achieved_id,
+    achieved_at = excluded.achieved_at, version = excluded.version,
+    games_played = excluded.games_played, decided = excluded.decided, wins = excluded.wins,
+    is_active = excluded.is_active
+"""
+
+# In order of keys, for the same reason as the locks. A key that another transaction is writing
+# makes this wait for it.
+_CLAIM_KEYS = """
+INSERT INTO submission_keys (key_hash, body_hash, session_id)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS k (key_hash, body_hash, id)
+ORDER BY key_hash
+ON CONFLICT (key_hash) DO NOTHING RETURNING key_hash
+"""
+
+_READ_KEYS = """
+SELECT key_hash, body_hash, session_id FROM submission_keys WHERE key_hash = ANY($1::bytea[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """What a batch needs to know of a player."""
+
+    user_id: int
+    username: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One row of the ledger."""
+
+    id: int
+    user_id: int
+    score: int
+    game_mode: str
+    at: datetime
+    duration_ms: int | None
+    won: bool | None
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedKey:
+    """What an idempotency key was used for."""
+
+    body_hash: bytes
+    session_id: int
+
+
+async def lock_players(connection: RawConnection, user_ids: Iterable[int]) -> dict[int, Player]:
+    """Locks the players' rows until the transaction ends. Unknown ids are left out."""
+    rows = await connection.fetch(_LOCK_PLAYERS, sorted(user_ids))
+    return {row["id"]: Player(row["id"], row["username"], row["is_active"]) for row in rows}
+
+
+async def draw_ids(connection: RawConnection, count: int) -> tuple[datetime, list[int]]:
+    """The transaction's time and `count` event ids. Draw after locking: see `event_ids`."""
+    row = await connection.fetchrow(_DRAW_IDS, count)
+    if row is None:
+        raise AssertionError
+    return row["now"], sorted(row["ids"])
+
+
+def to_fold(row: asyncpg.Record) -> Fold:
+    """A fold from a row with the columns of `leaderboard`."""
+    return Fold(
+        row["user_id"],
+        row["total_score"],
+        row["achieved_id"],
+        row["achieved_at"],
+        row["version"],
+        row["games_played"],
+        row["decided"],
+        row["wins"],
+        row["is_active"],
+    )
+
+
+async def read_folds(
+    connection: RawConnection, board_ids: Sequence[int], user_ids: Sequence[int]
+) -> dict[tuple[int, int, int], Fold]:
+    """The players' folds on these boards, in all seasons, by (board_id, season, user_id)."""
+    rows = await connection.fetch(_READ_FOLDS, board_ids, user_ids)
+    return {(row["board_id"], row["season"], row["user_id"]): to_fold(row) for row in rows}
+
+
+async def named_folds(
+    connection: RawConnection, board: tuple[int, int], user_ids: Sequence[int]
+) -> list[tuple[Fold, str]]:
+    """These players' folds on one board, with their names; players without a fold left out."""
+    query = _NAMED_FOLDS + " AND f.user_id = ANY($3::bigint[])"
+    rows = await connection.fetch(query, *board, user_ids)
+    return [(to_fold(row), row["username"]) for row in rows]
+
+
+async def next_folds(
+    connection: RawConnection, board: tuple[int, int], after: int, limit: int
+) -> list[tuple[Fold, str]]:
+    """A board's folds in order of player ids, from the first after `after`, with names."""
+    query = _NAMED_FOLDS + " AND f.user_id > $3 ORDER BY f.user_id LIMIT $4"
+    rows = await connection.fetch(query, *board, after, limit)
+    return [(to_fold(row), row["username"]) for row in rows]
+
+
+async def read_keys(
+    connection: RawConnection, key_hashes: Sequence[bytes]
+) -> dict[bytes, UsedKey]:
+    """What these idempotency keys were used for; unused ones left out."""
+    rows = await connection.fetch(_READ_KEYS, key_hashes)
+    return {row["key_hash"]: UsedKey(row["body_hash"], row["session_id"]) for row in rows}
+
+
+async def claim_keys(
+    connection: RawConnection, keys: Sequence[tuple[bytes, bytes, int]]
+) -> int:
+    """Records (key hash, body hash, session id). How many of the keys were still free."""
+    rows = await connection.fetch(_CLAIM_KEYS, *map(list, zip(*keys, strict=True)))
+    return len(rows)
+
+
+async def insert_sessions(connection: RawConnection, rows: Sequence[SessionRow]) -> None:
+    """Appends to the ledger."""
+    await connection.execute(
+        _INSERT_SESSIONS,
+        [row.id for row in rows],
+        [row.user_id for row in rows],
+        [row.score for row in rows],
+        [row.game_mode for row in rows],
+        [row.at for row in rows],
+        [row.duration_ms for row in rows],
+        [row.won for row in rows],
+        [row.metadata for row in rows],
+    )
+
+
+async def upsert_folds(
+    connection: RawConnection, folds: Sequence[tuple[tuple[int, int], Fold]]
+) -> None:
+    """Writes ((board_id, season), fold) pairs, computed under the players' locks."""
+    await connection.execute(
+        _UPSERT_FOLDS,
+        [board_id for (board_id, _), _ in folds],
+        [season for (_, season), _ in folds],
+        [fold.user_id for _, fold in folds],
+        [fold.total_score for _, fold in folds],
+        [fold.achieved_id for _, fold in folds],
+        [fold.achieved_at for _, fold in folds],
+        [fold.version for _, fold in folds],
+        [fold.games_played for _, fold in folds],
+        [fold.decided for _, fold in folds],
+        [fold.wins for _, fold in folds],
+        [fold.is_active for _, fold in folds],
+    )

@@ -1,0 +1,163 @@
+"""Players: joining, looking up, renaming, deactivating and coming back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import raw_connection
+from app.core.errors import EmailTaken, UnknownPlayer, UsernameTaken
+from app.services import ledger
+from app.services.boards import Boards
+from app.services.fold import Fold
+from app.services.rank_index.index import IndexAway, IndexedFold
+from app.services.rows import encode_details
+from app.services.standings import StandingsByBoard
+
+log = structlog.get_logger(__name__)
+
+_COLUMNS = "id, username, join_date, is_active"
+
+_CHANGE = """
+UPDATE users SET username = coalesce($2, username), is_active = coalesce($3, is_active)
+WHERE id = $1 RETURNING id, username, join_date, is_active
+"""
+
+_EVENT = "INSERT INTO player_events (id, user_id, kind) VALUES ($1, $2, $3)"
+
+# The fold takes the event's number as its version, so that the index takes it as news.
+_TOUCH_FOLDS = """
+UPDATE leaderboard SET version = $2, is_active = $3 WHERE user_id = $1
+RETURNING board_id, season, user_id, total_score, achieved_id, achieved_at, version,
+          games_played, decided, wins, is_active
+"""
+
+_BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE lower(username) = lower($1)"  # noqa: S608
+
+# The bounds of a prefix as LIKE wants them, in the operator class of idx_user_username_active.
+_BY_PREFIX = f"""
+SELECT {_COLUMNS} FROM users
+WHERE is_active AND lower(username) LIKE lower($1) || '%' ORDER BY lower(username) LIMIT $2
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What everybody may see of a player."""
+
+    user_id: int
+    username: str
+    join_date: datetime
+    is_active: bool
+
+
+def _profile(row: asyncpg.Record) -> Profile:
+    return Profile(row["id"], row["username"], row["join_date"], row["is_active"])
+
+
+def _taken(error: asyncpg.UniqueViolationError, username: str | None) -> Exception:
+    if error.constraint_name == "uq_users_email":
+        return EmailTaken("This e-mail address belongs to another player.")
+    return UsernameTaken(f"The name {username!r} belongs to another player.")
+
+
+class Players:
+    """The players' directory."""
+
+    def __init__(
+        self, engine: AsyncEngine, boards: Boards, standings: StandingsByBoard
+    ) -> None:
+        self._engine = engine
+        self._boards = boards
+        self._standings = standings
+
+    async def create(self, username: str, email: str | None) -> Profile:
+        """Raises UsernameTaken, EmailTaken."""
+        query = f"INSERT INTO users (username, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
+        async with raw_connection(self._engine) as connection:
+            try:
+                row = await connection.fetchrow(query, username, email)
+            except asyncpg.UniqueViolationError as error:
+                raise _taken(error, username) from error
+        if row is None:
+            raise AssertionError
+        return _profile(row)
+
+    async def get(self, user_id: int) -> Profile:
+        """Raises UnknownPlayer."""
+        query = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
+        async with raw_connection(self._engine) as connection:
+            row = await connection.fetchrow(query, user_id)
+        if row is None:
+            raise UnknownPlayer(f"There is no player {user_id}.")
+        return _profile(row)
+
+    async def find(self, username: str) -> Profile:
+        """By name, case aside. Raises UnknownPlayer."""
+        async with raw_connection(self._engine) as connection:
+            row = await connection.fetchrow(_BY_NAME, username)
+        if row is None:
+            raise UnknownPlayer(f"There is no player named {username!r}.")
+        return _profile(row)
+
+    async def suggest(self, prefix: str, limit: int) -> list[Profile]:
+        """Active players whose names begin so, case aside, in order of names."""
+        escaped = prefix.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        async with raw_connection(self._engine) as connection:
+            rows = await connection.fetch(_BY_PREFIX, escaped, limit)
+        return [_profile(row) for row in rows]
+
+    async def change(
+        self, user_id: int, *, username: str | None = None, is_active: bool | None = None
+    ) -> Profile:
+        """Renames, deactivates or brings back; every board shows it at once.
+
+        A player who is deactivated keeps every score and loses every rank until reactivated.
+        Raises UnknownPlayer, UsernameTaken.
+        """
+        async with raw_connection(self._engine) as connection, connection.transaction():
+            before = (await ledger.lock_players(connection, [user_id])).get(user_id)
+            if before is None:
+                raise UnknownPlayer(f"There is no player {user_id}.")
+            try:
+                row = await connection.fetchrow(_CHANGE, user_id, username, is_active)
+            except asyncpg.UniqueViolationError as error:
+                raise _taken(error, username) from error
+            if row is None:
+                raise AssertionError
+            profile = _profile(row)
+            kinds = _kinds(before, profile)
+            if not kinds:
+                return profile
+            _, ids = await ledger.draw_ids(connection, len(kinds))
+            for event_id, kind in zip(ids, kinds, strict=True):
+                await connection.execute(_EVENT, event_id, user_id, kind)
+            rows = await connection.fetch(_TOUCH_FOLDS, user_id, ids[-1], profile.is_active)
+        await self._reindex(profile, {(r["board_id"], r["season"]): ledger.to_fold(r) for r in rows})
+        log.info("player changed", user_id=user_id, kinds=kinds)
+        return profile
+
+    async def _reindex(self, profile: Profile, folds: dict[tuple[int, int], Fold]) -> None:
+        for standings in self._standings.all:
+            fold = folds.get(standings.board.key)
+            if fold is not None:
+                details = encode_details(fold, profile.username)
+                try:
+                    await standings.index.apply([IndexedFold(fold, details)])
+                except IndexAway:
+                    # The keeper finds the event in the tail when the index is back.
+                    continue
+
+
+def _kinds(before: ledger.Player, after: Profile) -> Sequence[str]:
+    kinds = []
+    if before.username != after.username:
+        kinds.append("renamed")
+    if before.is_active and not after.is_active:
+        kinds.append("deactivated")
+    if after.is_active and not before.is_active:
+        kinds.append("reactivated")
+    return kinds

@@ -1,0 +1,269 @@
+"""Follows a board's delta stream and keeps this worker's mirror of the top exact."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.core.redis import AWAY
+from app.services import ledger
+from app.services.rank_index.deltas import Delta
+from app.services.rank_index.index import IndexAway, RankIndex
+from app.services.rank_index.keys import decode_member
+from app.services.rank_index.mirror import Mirror, MirrorError
+from app.services.rows import encode_details
+
+log = structlog.get_logger(__name__)
+
+BLOCK_MS = 1_000
+READ_COUNT = 200
+
+
+class Listener(Protocol):
+    """What the websocket package hangs onto a board."""
+
+    def on_delta(self, delta: Delta) -> None:
+        """A step of the index; the mirror has it already."""
+
+    def on_sync(self) -> None:
+        """The mirror was read anew: whatever was known before may be wrong."""
+
+    def on_lost(self) -> None:
+        """The stream can't be followed now; what is known grows stale."""
+
+
+class LostError(Exception):
+    """The stream has a gap, ended or can't be read: read the window anew."""
+
+
+class Follower:
+    """One a board and worker. `position` is the last step that the mirror has in it."""
+
+    def __init__(
+        self,
+        index: RankIndex,
+        stream_client: "Redis[bytes]",
+        engine: AsyncEngine,
+        settings: Settings,
+    ) -> None:
+        self._index = index
+        self._client = stream_client
+        self._engine = engine
+        self._capacity = settings.index_window
+        self._max_age = settings.page_max_age
+        self.mirror: Mirror | None = None
+        self.epoch = ""
+        self.position = 0
+        self.version = 0
+        self.players = 0
+        self.listeners: list[Listener] = []
+        self.recent: dict[int, int] = {}
+        """Newest version heard for each player; the sweeper looks no further at these."""
+        self._confirmed_at = float("-inf")
+        self._confirming: asyncio.Future[bool] | None = None
+        self._moved = asyncio.Event()
+        self._missed: list[Delta] | None = None
+        self._refilling: asyncio.Task[None] | None = None
+        self._suspect = asyncio.Event()
+        index.on_distrust.append(self._lose)
+
+    # Following
+
+    async def run(self) -> None:
+        """Follows for as long as the worker lives."""
+        try:
+            while True:
+                await self._index.wait_trusted()
+                try:
+                    await self._sync()
+                    await self._follow()
+                except (LostError, IndexAway, MirrorError) as error:
+                    log.info("resync", board=self._index.board.slug, why=repr(error))
+                except (*AWAY, SQLAlchemyError) as error:
+                    log.warning("stream lost", board=self._index.board.slug, error=repr(error))
+                    await asyncio.sleep(0.2)
+                self._lose()
+        finally:
+            if self._refilling is not None:
+                self._refilling.cancel()
+
+    def _lose(self) -> None:
+        if self.mirror is not None:
+            self.mirror = None
+            self.recent.clear()
+            for listener in self.listeners:
+                listener.on_lost()
+        self._suspect.set()
+
+    async def _sync(self) -> None:
+        self._suspect.clear()
+        window = await self._index.window(0, self._capacity - 1)
+        details = await self._read_details(window.members, {})
+        if self._suspect.is_set():
+            raise LostError
+        self.epoch, self.position = window.epoch, window.position
+        self.version, self.players = window.version, window.players
+        self.recent.clear()
+        self.mirror = Mirror(window.members, details, window.players, self._capacity)
+        self._wake()
+        for listener in self.listeners:
+            listener.on_sync()
+
+    async def _read_details(
+        self, members: Sequence[bytes], known: dict[bytes, bytes]
+    ) -> dict[bytes, bytes]:
+        """Encoded details of each member. Totals are the members' own, whatever the folds have
+        come to in the meantime: the delta of that is on its way."""
+        descending = self._index.board.descending
+        places = {
+            place.user_id: (member, place)
+            for member in members
+            if member not in known
+            for place in (decode_member(member, descending=descending),)
+        }
+        details = {member: known[member] for member in members if member in known}
+        if places:
+            async with raw_connection(self._engine) as connection:
+                rows = await ledger.named_folds(connection, self._index.board.key, list(places))
+            for fold, username in rows:
+                member, place = places[fold.user_id]
+                details[member] = encode_details(
+                    fold, username, total_score=place.total_score
+                )
+        if len(details) < len(members):
+            raise LostError
+        return details
+
+    async def _follow(self) -> None:
+        stream = f"{self._index.prefix}{self.epoch}:d"
+        while not self._suspect.is_set():
+            answer: Any = await self._client.xread(
+                {stream: f"{self.position}-0"}, count=READ_COUNT, block=BLOCK_MS
+            )
+            if self._suspect.is_set():
+                return
+            if not answer:
+                await self._check_epoch()
+                continue
+            entries = answer[stream.encode()][0] if isinstance(answer, dict) else answer[0][1]
+            for entry_id, fields in entries:
+                if b"end" in fields:
+                    raise LostError
+                self._take(Delta.parse(entry_id, fields))
+            self._wake()
+
+    async def _check_epoch(self) -> None:
+        """An idle stream may be one that nobody writes to any more."""
+        epoch, position = await self._ask_position()
+        if epoch != self.epoch or position < self.position:
+            raise LostError
+
+    async def _ask_position(self) -> tuple[str, int]:
+        try:
+            epoch, position = await self._index.client.hmget(
+                self._index.state_key, "epoch", "position"
+            )
+        except AWAY as error:
+            self._index.distrust(f"{type(error).__name__}: {error}")
+            raise IndexAway(self._index.reason) from error
+        if epoch is None:
+            self._index.distrust("the index is missing")
+            raise IndexAway(self._index.reason)
+        return epoch.decode(), int(position)
+
+    def _take(self, delta: Delta) -> None:
+        mirror = self.mirror
+        if mirror is None or delta.position != self.position + 1:
+            raise LostError
+        mirror.take(delta)
+        if self._missed is not None:
+            self._missed.append(delta)
+        self.position, self.version, self.players = delta.position, delta.version, delta.players
+        self.recent.update(
+            zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True)
+        )
+        for listener in self.listeners:
+            listener.on_delta(delta)
+        self._maybe_refill(mirror)
+
+    # Refilling: the window is read beside the stream, then what came meanwhile is applied to it
+
+    def _maybe_refill(self, mirror: Mirror) -> None:
+        if mirror.thin and (self._refilling is None or self._refilling.done()):
+            self._missed = []
+            self._refilling = asyncio.create_task(self._refill())
+
+    async def _refill(self) -> None:
+        missed = self._missed
+        try:
+            window = await self._index.window(0, self._capacity - 1)
+            known = {} if self.mirror is None else dict(self.mirror.known_details())
+            details = await self._read_details(window.members, known)
+            reached = await self.reach(window.position)
+        except (IndexAway, LostError, SQLAlchemyError, OSError) as error:
+            log.info("refill put off", board=self._index.board.slug, why=repr(error))
+            return
+        finally:
+            self._missed = None
+        if not reached or self.mirror is None or window.epoch != self.epoch or missed is None:
+            return
+        mirror = Mirror(window.members, details, window.players, self._capacity)
+        mirror.revision = self.mirror.revision + 1
+        try:
+            for delta in missed:
+                if delta.position > window.position:
+                    mirror.take(delta)
+        except MirrorError:
+            self._lose()
+        else:
+            self.mirror = mirror
+
+    # Freshness
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def reach(self, position: int, timeout: float = 1.0) -> bool:
+        """Waits until the mirror has this step. False if it has not in `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self.mirror is not None and self.position < position:
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return self.mirror is not None
+
+    async def confirm(self) -> bool:
+        """Whether the mirror may be read: nothing older than `page_max_age` is ever shown.
+
+        Askers that come at the same time share one look at the index's position.
+        """
+        if self.mirror is None or not self._index.available:
+            return False
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._confirmed_at < self._max_age:
+            return True
+        if self._confirming is None:
+            self._confirming = asyncio.ensure_future(self._confirm(loop.time()))
+            self._confirming.add_done_callback(self._confirmed)
+        return await asyncio.shield(self._confirming)
+
+    def _confirmed(self, _: "asyncio.Future[bool]") -> None:
+        self._confirming = None
+
+    async def _confirm(self, asked_at: float) -> bool:
+        try:
+            epoch, position = await self._ask_position()
+        except IndexAway:
+            return False
+        if epoch != self.epoch or not await self.reach(position):
+            return False
+        self._confirmed_at = asked_at
+        return True

@@ -1,0 +1,270 @@
+"""The index of one board's season in Redis: applying folds, and asking for places."""
+
+import asyncio
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from app.core.config import Settings
+from app.core.redis import AWAY
+from app.services.boards import BoardSeason
+from app.services.fold import Fold
+from app.services.rank_index.keys import (
+    MEMBER,
+    Place,
+    decode_member,
+    encode_member,
+    key_prefix,
+    locate,
+    split,
+)
+
+UNRANKED = 0xFFFF_FFFF
+"""What the scripts answer for "no rank"."""
+
+log = structlog.get_logger(__name__)
+
+
+class IndexAway(Exception):  # noqa: N818 - a state, not a defect; readers then ask PostgreSQL
+    """The index can't answer now: Redis is away, or the index is missing or not yet trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFold:
+    """A fold on its way into the index, with its row's encoded details."""
+
+    fold: Fold
+    details: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A player's place as the index has it. `rank` counts from 1; None when unranked."""
+
+    rank: int | None
+    place: Place | None
+    member: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying folds did: (old, new) rank of each, from 1, None where unranked."""
+
+    position: int
+    version: int
+    players: int
+    ranks: list[tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Standings of the players asked for, in the order asked, all at one position."""
+
+    epoch: str
+    position: int
+    version: int
+    players: int
+    standings: list[Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Neighbouring members; `first` is the rank of the first, from 0, or None if unranked."""
+
+    epoch: str
+    position: int
+    version: int
+    players: int
+    first: int | None
+    members: list[bytes]
+
+
+def _from_zero(rank: int) -> int | None:
+    return None if rank == UNRANKED else rank + 1
+
+
+class Script:
+    """A Lua script by its hash, sent whole only when the server doesn't know it."""
+
+    def __init__(self, client: "Redis[bytes]", name: str) -> None:
+        self._client = client
+        self._text = resources.files(__package__).joinpath(name).read_text()
+        self._sha = ""
+
+    async def __call__(self, key: str, *args: bytes | str | int) -> Any:  # noqa: ANN401
+        """Runs the script on the one state key; the answer has the shape the script says."""
+        if not self._sha:
+            self._sha = await self._client.script_load(self._text)
+        try:
+            return await self._client.evalsha(self._sha, 1, key, *args)
+        except NoScriptError:
+            return await self._client.eval(self._text, 1, key, *args)
+
+
+class RankIndex:
+    """One board's index. Trusted only after this worker has seen that nothing is missing in it.
+
+    Trust is lost when Redis fails, was restarted (it may have lost its last second) or has no
+    index; the keeper earns it back. Without trust, reads raise IndexAway.
+    """
+
+    def __init__(self, client: "Redis[bytes]", settings: Settings, board: BoardSeason) -> None:
+        self.client = client
+        self.board = board
+        self.prefix = key_prefix(settings.redis_prefix, board)
+        self.state_key = self.prefix + "state"
+        self._window = settings.index_window
+        self._stream_length = settings.index_stream_length
+        self._chunk = settings.index_chunk
+        self._scripts = {
+            name: Script(client, f"{name}.lua") for name in ("apply", "ranks", "window", "promote")
+        }
+        self._doubts = 1
+        self._trusted_at = 0
+        self.reason = "starting"
+        self.on_distrust: list[Callable[[], None]] = []
+        self._trusted = asyncio.Event()
+
+    # Trust
+
+    @property
+    def available(self) -> bool:
+        """Whether reads may be answered from here."""
+        return self._doubts == self._trusted_at
+
+    @property
+    def doubts(self) -> int:
+        """Grows whenever there is a new reason to doubt; see `trust`."""
+        return self._doubts
+
+    def distrust(self, reason: str) -> None:
+        """Stop reading from the index until the keeper has checked it."""
+        if self.available:
+            log.warning("index not trusted", board=self.board.slug, reason=reason)
+        self._doubts += 1
+        self.reason = reason
+        self._trusted.clear()
+        for callback in self.on_distrust:
+            callback()
+
+    def trust(self, doubts: int) -> None:
+        """The index was found complete, if there is no doubt newer than `doubts`."""
+        if doubts == self._doubts and not self.available:
+            self._trusted_at = doubts
+            self.reason = ""
+            self._trusted.set()
+            log.info("index trusted", board=self.board.slug)
+
+    async def wait_trusted(self) -> None:
+        """Returns once reads may be answered from here."""
+        await self._trusted.wait()
+
+    # Calls
+
+    async def call(self, script: str, *args: bytes | str | int) -> list[Any]:
+        """Runs a script on this board, trusted or not. Raises IndexAway."""
+        try:
+            answer: list[Any] = await self._scripts[script](self.state_key, self.prefix, *args)
+        except AWAY as error:
+            self.distrust(f"{type(error).__name__}: {error}")
+            raise IndexAway(self.reason) from error
+        if answer[0] == 0:
+            self.distrust("the index is missing")
+            raise IndexAway(self.reason)
+        return answer
+
+    async def _read(self, script: str, *args: bytes | str | int) -> list[Any]:
+        doubts = self._doubts
+        if not self.available:
+            raise IndexAway(self.reason)
+        answer = await self.call(script, *args)
+        # The connection may have been made anew, to a server that is another run than before.
+        if doubts != self._doubts:
+            raise IndexAway(self.reason)
+        return answer
+
+    async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
+        """Brings folds into the index. Only newer versions are taken, so repeats are harmless."""
+        ranks: list[tuple[int | None, int | None]] = []
+        position = version = players = 0
+        for at in range(0, len(folds), self._chunk):
+            args = self._apply_args(folds[at : at + self._chunk])
+            answer = await self.call("apply", "all", self._window, self._stream_length, *args)
+            _, _, position, version, players, blob = answer
+            ranks += [
+                (_from_zero(old), _from_zero(new)) for old, new in struct.iter_unpack(">II", blob)
+            ]
+        return Applied(position, version, players, ranks)
+
+    async def load(self, folds: Sequence[IndexedFold]) -> None:
+        """Brings folds into the epoch that is being built, and only there."""
+        await self.call("apply", "building", 0, 0, *self._apply_args(folds))
+
+    def _apply_args(self, folds: Sequence[IndexedFold]) -> list[bytes | int]:
+        args: list[bytes | int] = []
+        descending = self.board.descending
+        for each in folds:
+            fold = each.fold
+            member = encode_member(fold, descending=descending)
+            args += (
+                *locate(fold.user_id),
+                fold.version.to_bytes(6, "big") + member,
+                b"1" if fold.is_active else b"0",
+                each.details,
+            )
+        return args
+
+    async def ranks(self, user_ids: Sequence[int], *, doubted: bool = False) -> Ranks:
+        """Standings of these players. Raises IndexAway (unless `doubted`, without trust)."""
+        args: list[bytes | int] = []
+        for user_id in user_ids:
+            args += (*locate(user_id), user_id.to_bytes(6, "big"))
+        answer = await (self.call if doubted else self._read)("ranks", *args)
+        _, epoch, position, version, players, blob = answer
+        standings = [
+            self._standing(rank, seen, member)
+            for rank, seen, member in struct.iter_unpack(f">I6s{MEMBER}s", blob)
+        ]
+        return Ranks(epoch.decode(), position, version, players, standings)
+
+    def _standing(self, rank: int, version: bytes, member: bytes) -> Standing:
+        if rank == UNRANKED:
+            return Standing(None, None, b"", int.from_bytes(version, "big"))
+        place = decode_member(member, descending=self.board.descending)
+        return Standing(rank + 1, place, member, int.from_bytes(version, "big"))
+
+    async def window(self, first: int, last: int, *, doubted: bool = False) -> Window:
+        """The members from rank `first` to `last`, both from 0 and included."""
+        call = self.call if doubted else self._read
+        return self._to_window(await call("window", "rank", first, last))
+
+    async def around(self, user_id: int, radius: int) -> Window:
+        """The player's member with up to `radius` neighbours on each side."""
+        answer = await self._read(
+            "window", "around", *locate(user_id), user_id.to_bytes(6, "big"), radius
+        )
+        return self._to_window(answer)
+
+    def _to_window(self, answer: list[Any]) -> Window:
+        _, epoch, position, version, players, first, blob = answer
+        return Window(
+            epoch.decode(), position, version, players, None if first < 0 else first, split(blob)
+        )
+
+    async def promote(self, epoch: str, version: int, watermark: str) -> str | None:
+        """Switches readers to the epoch that was built. The old epoch; None if superseded."""
+        try:
+            old = await self._scripts["promote"](
+                self.state_key, self.prefix, epoch, version, watermark
+            )
+        except AWAY as error:
+            self.distrust(f"{type(error).__name__}: {error}")
+            raise IndexAway(self.reason) from error
+        return None if old == -1 else old.decode()

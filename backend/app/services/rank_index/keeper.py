@@ -1,0 +1,163 @@
+"""Keeps the index complete: earns its trust back, sweeps the ledger's tail, rebuilds it."""
+
+import asyncio
+import secrets
+from collections import deque
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.config import Settings
+from app.core.database import is_away, raw_connection
+from app.core.redis import AWAY
+from app.services import ledger
+from app.services.rank_index.follower import Follower
+from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
+from app.services.rank_index.rebuild import rebuild
+from app.services.rank_index.tail import (
+    BEGINNING,
+    Mark,
+    Watermark,
+    read_tail,
+    settled,
+    take_mark,
+)
+from app.services.rows import encode_details
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 1_000
+RETRY_SECONDS = 0.1
+
+
+class Keeper:
+    """One a board and worker. Sweeping is one worker's job at a time, trust is each one's own."""
+
+    def __init__(
+        self, index: RankIndex, follower: Follower, engine: AsyncEngine, settings: Settings
+    ) -> None:
+        self._index = index
+        self._follower = follower
+        self._engine = engine
+        self._interval = settings.sweep_interval
+        self._marks: deque[Mark] = deque(maxlen=100)
+        self._token = secrets.token_hex(8)
+        self._doubt = asyncio.Event()
+        self.swept = 0
+        """Folds that a sweep had to bring into the index because their writer could not."""
+        index.on_distrust.append(self._doubt.set)
+
+    async def run(self) -> None:
+        """Keeps at it for as long as the worker lives."""
+        while True:
+            self._doubt.clear()
+            try:
+                if not self._index.available:
+                    await self.recover()
+                else:
+                    await self._sweep_in_turn()
+            except IndexAway:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except (*AWAY, SQLAlchemyError, OSError) as error:
+                log.warning("keeper", board=self._index.board.slug, error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except Exception as error:
+                if not is_away(error):
+                    log.exception("keeper")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if self._index.available:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._doubt.wait()
+        except TimeoutError:
+            pass
+
+    async def recover(self) -> None:
+        """Earns trust: whatever was committed before now is in the index when this returns.
+
+        Raises IndexAway while Redis is away; returns without trust while another rebuilds.
+        """
+        index = self._index
+        doubts = index.doubts
+        state = await index.client.hmget(index.state_key, "epoch", "version", "watermark")
+        epoch, version, watermark = state
+        if epoch is None or await self._is_from_the_future(int(version or 0)):
+            if not await rebuild(index, self._engine):
+                await asyncio.sleep(RETRY_SECONDS)
+            return
+        since = Watermark.decode(watermark.decode()) if watermark else BEGINNING
+        async with raw_connection(self._engine) as connection:
+            tail = await read_tail(connection, since)
+        await self._apply(list(tail))
+        index.trust(doubts)
+
+    async def _is_from_the_future(self, version: int) -> bool:
+        """Whether the index knows events that the database doesn't: another database's index."""
+        async with raw_connection(self._engine) as connection:
+            mark = await take_mark(connection)
+        if version > mark.watermark.event_id:
+            log.warning("the index belongs to another database", board=self._index.board.slug)
+        return version > mark.watermark.event_id
+
+    async def _sweep_in_turn(self) -> None:
+        index = self._index
+        lock = index.prefix + "sweeper"
+        mine = await index.client.set(lock, self._token, nx=True, px=int(self._interval * 5_000))
+        if not mine:
+            holder = await index.client.get(lock)
+            if holder != self._token.encode():
+                return
+            await index.client.pexpire(lock, int(self._interval * 5_000))
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Brings in what a writer committed and could not index, and moves the watermark on."""
+        index = self._index
+        found = await index.client.hmget(index.state_key, "epoch", "watermark")
+        if found[0] is None:
+            index.distrust("the index is missing")
+            raise IndexAway(index.reason)
+        since = Watermark.decode(found[1].decode()) if found[1] else BEGINNING
+        heard = self._follower.recent
+        async with raw_connection(self._engine) as connection:
+            mark = await take_mark(connection)
+            done = await settled(connection, self._marks)
+            tail = (
+                await read_tail(connection, since)
+                if mark.watermark.event_id > since.event_id
+                else {}
+            )
+        self._marks.append(mark)
+        missing = [user_id for user_id, newest in tail.items() if heard.get(user_id, 0) < newest]
+        await self._apply(missing)
+        if done:
+            reached = done[-1].watermark
+            while self._marks and self._marks[0].watermark.event_id <= reached.event_id:
+                if self._marks[0] is mark:
+                    break
+                self._marks.popleft()
+            if reached.event_id > since.event_id:
+                await index.client.hset(index.state_key, "watermark", reached.encode())
+                for user_id in [u for u, seen in heard.items() if seen <= reached.event_id]:
+                    del heard[user_id]
+
+    async def _apply(self, user_ids: list[int]) -> None:
+        index = self._index
+        for at in range(0, len(user_ids), CHUNK):
+            async with raw_connection(self._engine) as connection:
+                folds = await ledger.named_folds(
+                    connection, index.board.key, user_ids[at : at + CHUNK]
+                )
+            before = self._index.doubts
+            applied = await index.apply(
+                [IndexedFold(fold, encode_details(fold, name)) for fold, name in folds]
+            )
+            if before == self._index.doubts and applied.ranks:
+                self.swept += sum(old != new for old, new in applied.ranks)

@@ -1,0 +1,97 @@
+"""The best entries of a board, kept in memory and exact by applying every delta in order."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from app.services.rank_index.deltas import Delta
+from app.services.rows import encode_entry
+
+
+class MirrorError(Exception):
+    """The mirror no longer matches the deltas; it has to be read anew."""
+
+
+class Mirror:
+    """The first rows of a board: members in order, and each one's encoded details.
+
+    Without gaps from rank 1 to `len(self)`. Rows that fall out of the window are dropped; when
+    too many have, `thin` says so and the owner reads the window anew.
+    """
+
+    def __init__(
+        self, members: Sequence[bytes], details: dict[bytes, bytes], players: int, capacity: int
+    ) -> None:
+        self._members = list(members)
+        self._details = {member: details[member] for member in members}
+        self._players = players
+        self._capacity = capacity
+        self.revision = 0
+        """Grows whenever a row or its place changed."""
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every ranked player is in here."""
+        return len(self._members) >= self._players
+
+    @property
+    def thin(self) -> bool:
+        """Whether it is time to read the window anew."""
+        return not self.complete and len(self._members) < self._capacity * 4 // 5
+
+    def covers(self, first: int, last: int) -> bool:
+        """Whether rows `first` to `last` (from 0, last excluded) can be told from here."""
+        return first <= last and (last <= len(self._members) or self.complete)
+
+    def take(self, delta: Delta) -> None:
+        """Applies one step of the index. Raises MirrorError if the two don't fit."""
+        if delta.touches(len(self._members)):
+            for old, new, after, details in delta.steps():
+                self._move(old, new, after, details)
+        if self._players != delta.players:
+            raise MirrorError
+
+    def _move(self, old: bytes | None, new: bytes | None, after: int, details: bytes) -> None:
+        """One player's step. `after` is the new rank from 0."""
+        changed = False
+        was_complete = self.complete
+        self._players += (new is not None) - (old is not None)
+        if old is not None and old in self._details:
+            del self._members[bisect_left(self._members, old)], self._details[old]
+            changed = True
+        if new is not None:
+            at = bisect_left(self._members, new)
+            if at < len(self._members) or was_complete:
+                if at != after or not details:
+                    raise MirrorError
+                self._members.insert(at, new)
+                self._details[new] = details
+                changed = True
+                if len(self._members) > self._capacity:
+                    del self._details[self._members.pop()]
+        if changed:
+            self.revision += 1
+
+    def top(self, count: int) -> list[bytes]:
+        """The members of the best `count` players, best first."""
+        return self._members[:count]
+
+    def details(self, member: bytes) -> bytes:
+        """A row's encoded details."""
+        return self._details[member]
+
+    def known_details(self) -> dict[bytes, bytes]:
+        """Details by member, of all rows."""
+        return self._details
+
+    def encode(self, first: int, last: int) -> bytes:
+        """The entries from `first` to `last` (from 0, last excluded), encoded, comma between."""
+        details = self._details
+        return b",".join(
+            [
+                encode_entry(rank, details[member])
+                for rank, member in enumerate(self._members[first:last], first + 1)
+            ]
+        )

@@ -1,0 +1,106 @@
+"""Building the index anew from the folds, beside the old one and under full writing."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import raw_connection
+from app.core.redis import AWAY
+from app.services import ledger
+from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
+from app.services.rank_index.tail import BEGINNING, settled, take_mark
+
+log = structlog.get_logger(__name__)
+
+LOCK_MS = 10_000
+CHUNK = 2_000
+SETTLE_SECONDS = 5.0
+
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+
+
+async def rebuild(
+    index: RankIndex, engine: AsyncEngine, progress: Callable[[int, int], None] | None = None
+) -> bool:
+    """Builds a new epoch and switches readers to it. False if another worker is at it.
+
+    `progress` is told (players done, players in all). Raises IndexAway if Redis goes away.
+    """
+    client, lock = index.client, index.prefix + "rebuild"
+    token = secrets.token_hex(8)
+    try:
+        if not await client.set(lock, token, nx=True, px=LOCK_MS):
+            return False
+        try:
+            await _build(index, engine, lock, progress)
+        finally:
+            await client.eval(_RELEASE, 1, lock, token)
+    except AWAY as error:
+        index.distrust(f"{type(error).__name__}: {error}")
+        raise IndexAway(index.reason) from error
+    return True
+
+
+async def _build(
+    index: RankIndex,
+    engine: AsyncEngine,
+    lock: str,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    client, epoch = index.client, secrets.token_hex(4)
+    doubts = index.doubts
+    # From here on the writers fill the new epoch too; what was committed before, the scan sees.
+    await client.hset(index.state_key, "building", epoch)
+    async with raw_connection(engine) as connection:
+        mark = await take_mark(connection)
+        watermark = mark.watermark
+        for _ in range(int(SETTLE_SECONDS / 0.05)):
+            if await settled(connection, [mark]):
+                break
+            await asyncio.sleep(0.05)
+        else:
+            # Some other long transaction writes; the sweeper will then look at everything.
+            watermark = BEGINNING
+        total = await connection.fetchval(
+            "SELECT count(*) FROM leaderboard WHERE board_id = $1 AND season = $2",
+            *index.board.key,
+        )
+    done = last = 0
+    while True:
+        async with raw_connection(engine) as connection:
+            folds = await ledger.next_folds(connection, index.board.key, last, CHUNK)
+        if not folds:
+            break
+        await index.load([IndexedFold(fold, b"") for fold, _ in folds])
+        await client.pexpire(lock, LOCK_MS)
+        last = folds[-1][0].user_id
+        done += len(folds)
+        if progress is not None:
+            progress(done, total)
+    old = await index.promote(epoch, mark.watermark.event_id, watermark.encode())
+    if old is None:
+        log.info("rebuild superseded", board=index.board.slug)
+        return
+    log.info("index rebuilt", board=index.board.slug, epoch=epoch, players=done)
+    index.trust(doubts)
+    await _forget(index, keep=epoch)
+
+
+async def _forget(index: RankIndex, *, keep: str) -> None:
+    """Removes what is left of all other epochs, a few keys at a time."""
+    client = index.client
+    kept = f"{index.prefix}{keep}:".encode()
+    others = {index.state_key.encode(), f"{index.prefix}rebuild".encode()}
+    pattern = index.prefix.replace("[", r"\[") + "*"
+    old: list[bytes] = []
+    async for key in client.scan_iter(match=pattern, count=1_000):
+        if not key.startswith(kept) and key not in others and b":" in key[len(index.prefix) :]:
+            old.append(key)
+        if len(old) >= 500:  # noqa: PLR2004 - a call of bounded size
+            await client.unlink(*old)
+            old.clear()
+    if old:
+        await client.unlink(*old)

@@ -1,0 +1,85 @@
+"""The ledger's tail: whose folds may be missing from the index, and how far that is settled.
+
+Numbers are drawn from one sequence but transactions commit in any order, so a number below the
+highest one seen may still be on its way. A mark remembers the sequence at a moment and the
+first transaction id that was not yet given out then: once every transaction before that id has
+ended, whoever drew a number up to the mark has committed or never will.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.core.database import RawConnection
+
+_SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM event_id_seq"
+_SNAPSHOT = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
+"""
+
+# The time bound lets whole partitions be left out; the BRIN index finds the rest.
+_TAIL = """
+SELECT user_id, max(id) AS newest FROM (
+    SELECT user_id, id FROM game_sessions WHERE id > $1 AND timestamp >= $2
+    UNION ALL
+    SELECT user_id, id FROM player_events WHERE id > $1
+) AS tail GROUP BY user_id
+"""
+
+MARGIN = timedelta(minutes=15)
+"""How much older than its submission a session may be dated (`played_at`), and then some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Up to `event_id`, drawn at `at`, everything is in the index."""
+
+    event_id: int
+    at: datetime
+
+    def encode(self) -> str:
+        return f"{self.event_id} {self.at.timestamp():.3f}"
+
+    @classmethod
+    def decode(cls, text: str) -> "Watermark":
+        event_id, _, at = text.partition(" ")
+        return cls(int(event_id), datetime.fromtimestamp(float(at), UTC))
+
+
+BEGINNING = Watermark(0, datetime(1970, 1, 1, tzinfo=UTC) + MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The sequence at a moment, and the first transaction id not given out at that moment."""
+
+    watermark: Watermark
+    next_transaction: int
+
+
+async def take_mark(connection: RawConnection) -> Mark:
+    """The order matters: who drew a number that the first statement saw had a transaction id
+    before the second one looked, because locking a player's row comes before drawing."""
+    sequence = await connection.fetchrow(_SEQUENCE)
+    snapshot = await connection.fetchrow(_SNAPSHOT)
+    if sequence is None or snapshot is None:
+        raise AssertionError
+    return Mark(Watermark(sequence[0], sequence[1]), snapshot["xmax"])
+
+
+async def settled(connection: RawConnection, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks before which every transaction has ended."""
+    snapshot = await connection.fetchrow(_SNAPSHOT)
+    if snapshot is None:
+        raise AssertionError
+    return [mark for mark in marks if mark.next_transaction <= snapshot["xmin"]]
+
+
+async def read_tail(connection: RawConnection, since: Watermark) -> dict[int, int]:
+    """{player: newest event} of everything after the watermark that is committed by now."""
+    async with connection.transaction(readonly=True):
+        # What the planner thinks of rows beyond its statistics must not make it read a month.
+        await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+        rows = await connection.fetch(_TAIL, since.event_id, since.at - MARGIN)
+    return {row["user_id"]: row["newest"] for row in rows}

@@ -1,0 +1,84 @@
+"""Bringing the database to this version's schema, and keeping partitions ahead of time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+_LOCK = 7_253_011
+"""Advisory lock: of several workers that start at once, one migrates and the others wait."""
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration; commands find their connection in `attributes`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def run_alembic(do: Callable[[Config], None]) -> Callable[[Connection], None]:
+    """Wraps an alembic command for `AsyncConnection.run_sync`."""
+
+    def run(connection: Connection) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        do(config)
+
+    return run
+
+
+async def _under_lock(connection: AsyncConnection) -> None:
+    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+
+
+async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
+    """Migrates to the newest schema and makes the coming months' partitions."""
+    async with engine.connect() as guard:
+        await _under_lock(guard)
+        async with engine.connect() as connection:
+            await connection.run_sync(
+                run_alembic(lambda config: command.upgrade(config, "head"))
+            )
+            await connection.commit()
+    await ensure_partitions(engine, partitions_ahead)
+
+
+def _month(at: datetime, months: int) -> datetime:
+    count = at.year * 12 + at.month - 1 + months
+    return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
+
+
+async def ensure_partitions(engine: AsyncEngine, ahead: int) -> list[str]:
+    """Makes the ledger's partitions from last month to `ahead` months on, UTC. Names made."""
+    made = []
+    async with engine.begin() as connection:
+        await _under_lock(connection)
+        now = (await connection.execute(text("SELECT now()"))).scalar_one()
+        have = set(
+            (
+                await connection.execute(
+                    text("SELECT inhrelid::regclass::text FROM pg_inherits "
+                         "WHERE inhparent = 'game_sessions'::regclass")
+                )
+            ).scalars()
+        )
+        for month in range(-1, ahead + 1):
+            start, end = _month(now, month), _month(now, month + 1)
+            name = f"game_sessions_{start:%Y_%m}"
+            if name not in have:
+                await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+                await connection.execute(
+                    text(
+                        f"CREATE TABLE {name} PARTITION OF game_sessions "
+                        f"FOR VALUES FROM ('{start:%Y-%m-%d}+00') TO ('{end:%Y-%m-%d}+00')"
+                    )
+                )
+                made.append(name)
+    return made

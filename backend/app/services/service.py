@@ -1,0 +1,145 @@
+"""Everything a worker runs, opened in order and closed in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.config import Settings
+from app.core.database import create_engine, is_away
+from app.core.redis import create_client
+from app.services.boards import Boards
+from app.services.players import Players
+from app.services.rank_index.follower import Follower
+from app.services.rank_index.index import RankIndex
+from app.services.rank_index.keeper import Keeper
+from app.services.schema import ensure_partitions, migrate
+from app.services.sql_standings import SqlStandings
+from app.services.standings import Standings, StandingsByBoard
+from app.services.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+START_ATTEMPTS = 60
+CHORES_EVERY = timedelta(hours=1)
+
+_FORGET_KEYS = text(
+    "DELETE FROM submission_keys WHERE key_hash IN (SELECT key_hash FROM submission_keys "
+    "WHERE created_at < now() - make_interval(hours => :hours) LIMIT 10000)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one worker."""
+
+    settings: Settings
+    engine: AsyncEngine
+    redis: "Redis[bytes]"
+    boards: Boards
+    standings: StandingsByBoard
+    keepers: tuple[Keeper, ...]
+    writer: Writer
+    players: Players
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Migrates, connects and starts following. On leaving, what was accepted is finished first.
+
+    Waits up to a minute for PostgreSQL; does without Redis for as long as it must.
+    """
+    async with AsyncExitStack() as stack:
+        engine = create_engine(settings)
+        stack.push_async_callback(engine.dispose)
+        await _start_database(engine, settings)
+        boards = await Boards.load(engine)
+
+        runs = Runs()
+        client = create_client(
+            settings, runs.see, timeout=settings.redis_timeout, connections=16
+        )
+        stack.push_async_callback(client.aclose)
+        streams = create_client(
+            settings, runs.see, timeout=None, connections=len(boards.open) + 1
+        )
+        stack.push_async_callback(streams.aclose)
+
+        standings, keepers = [], []
+        for board in boards.open:
+            index = RankIndex(client, settings, board)
+            runs.indexes.append(index)
+            follower = Follower(index, streams, engine, settings)
+            keeper = Keeper(index, follower, engine, settings)
+            sql = SqlStandings(engine, board)
+            standings.append(Standings(board, index, follower, sql, settings))
+            keepers.append(keeper)
+            stack.push_async_callback(_stop, asyncio.create_task(keeper.run()))
+            stack.push_async_callback(_stop, asyncio.create_task(follower.run()))
+        by_board = StandingsByBoard(standings)
+
+        stack.push_async_callback(_stop, asyncio.create_task(_chores(engine, settings)))
+        writer = Writer(engine, settings, boards, by_board)
+        stack.push_async_callback(writer.close)
+        players = Players(engine, boards, by_board)
+        yield Service(
+            settings, engine, client, boards, by_board, tuple(keepers), writer, players
+        )
+
+
+class Runs:
+    """Notices that Redis is another run than before: it may have lost its last second."""
+
+    def __init__(self) -> None:
+        self._run_id = ""
+        self.indexes: list[RankIndex] = []
+
+    def see(self, run_id: str) -> None:
+        if self._run_id and run_id != self._run_id:
+            for index in self.indexes:
+                index.distrust("Redis was restarted")
+        self._run_id = run_id
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _start_database(engine: AsyncEngine, settings: Settings) -> None:
+    """Retries with back-off while PostgreSQL is not there yet."""
+    for attempt in range(START_ATTEMPTS):
+        try:
+            await migrate(engine, partitions_ahead=settings.partitions_ahead)
+        except Exception as error:
+            if not is_away(error) or attempt == START_ATTEMPTS - 1:
+                raise
+            log.warning("waiting for PostgreSQL", error=str(error))
+            await asyncio.sleep(min(0.1 * 2**attempt, 2.0))
+        else:
+            return
+
+
+async def _chores(engine: AsyncEngine, settings: Settings) -> None:
+    """Keeps partitions ahead of time and forgets old idempotency keys."""
+    while True:
+        await asyncio.sleep(CHORES_EVERY.total_seconds())
+        try:
+            made = await ensure_partitions(engine, settings.partitions_ahead)
+            if made:
+                log.info("partitions made", names=made)
+            forgotten = 1
+            while forgotten:
+                async with engine.begin() as connection:
+                    result = await connection.execute(
+                        _FORGET_KEYS, {"hours": settings.idempotency_hours}
+                    )
+                    forgotten = result.rowcount
+        except Exception:
+            log.exception("chores put off")

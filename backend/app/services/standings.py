@@ -1,0 +1,260 @@
+"""What a board says: top, any page, one player, many players. Index first, SQL when it must."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.core.coalesce import Coalescer
+from app.core.config import Settings
+from app.core.errors import NotRanked, UnknownPlayer
+from app.services.boards import BoardSeason
+from app.services.fold import Fold
+from app.services.rank_index.follower import Follower
+from app.services.rank_index.index import IndexAway, RankIndex, Ranks
+from app.services.rank_index.keys import decode_member
+from app.services.rows import encode_details, encode_entry, encode_list
+from app.services.sql_standings import SqlStandings, Totals
+
+RANKS_PER_CALL = 500
+MAX_LOOKUPS = 20_000
+PAGES_KEPT = 256
+
+
+class Source(StrEnum):
+    """Where an answer came from; callers see it in the `Leaderboard-Source` header."""
+
+    INDEX = "index"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An encoded list of entries with its entity tag."""
+
+    body: bytes
+    etag: bytes
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerRank:
+    """One player's rank, counted from 1."""
+
+    user_id: int
+    rank: int
+    score: int
+    total_players: int
+    version: int
+    source: Source
+
+    @property
+    def percentile(self) -> float:
+        """Share of the players that this one is at or above, in percent, 2 decimals."""
+        return percentile(self.rank, self.total_players)
+
+
+def percentile(rank: int, total_players: int) -> float:
+    """100 for rank 1, down to 100 / total for the last."""
+    return round(100 * (total_players - rank + 1) / total_players, 2)
+
+
+class Standings:
+    """The reads of one board's season."""
+
+    def __init__(
+        self,
+        board: BoardSeason,
+        index: RankIndex,
+        follower: Follower,
+        sql: SqlStandings,
+        settings: Settings,
+    ) -> None:
+        self.board = board
+        self.index = index
+        self.follower = follower
+        self._sql = sql
+        self._tiers = settings.tiers
+        self._in_index: Coalescer[int, tuple[Ranks, int]] = Coalescer(
+            self._ranks_in_index, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS
+        )
+        self._in_sql: Coalescer[int, tuple[Totals, int | None]] = Coalescer(
+            self._ranks_in_sql, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
+        )
+        self._pages: dict[tuple[int, int], tuple[tuple[int, int, str], Page]] = {}
+        self._entries: dict[tuple[int, int], tuple[int, bytes]] = {}
+
+    # One player
+
+    async def rank(self, user_id: int) -> PlayerRank:
+        """Raises UnknownPlayer, NotRanked, DatabaseAway."""
+        if self.index.available:
+            try:
+                ranks, at = await self._in_index.get(user_id)
+            except IndexAway:
+                pass
+            else:
+                standing = ranks.standings[at]
+                if standing.rank is not None and standing.place is not None:
+                    return PlayerRank(
+                        user_id,
+                        standing.rank,
+                        standing.place.total_score,
+                        ranks.players,
+                        ranks.version,
+                        Source.INDEX,
+                    )
+        return await self._rank_by_sql(user_id)
+
+    async def _rank_by_sql(self, user_id: int) -> PlayerRank:
+        """Also for a player whom the index doesn't know: the folds are asked before saying no."""
+        fold = await self.known_fold(user_id)
+        totals, rank = await self._in_sql.get(user_id)
+        if rank is None or fold is None:
+            raise NotRanked(f"Player {user_id} has no score on board {self.board.slug!r} yet.")
+        return PlayerRank(
+            user_id, rank, fold.total_score, totals.players, totals.version, Source.DATABASE
+        )
+
+    async def known_fold(self, user_id: int) -> Fold | None:
+        """The player's fold. Raises UnknownPlayer."""
+        known = (await self._sql.players([user_id])).get(user_id)
+        if known is None:
+            raise UnknownPlayer(f"There is no player {user_id}.")
+        return known.fold
+
+    async def ranks_by_sql(self, user_ids: Sequence[int]) -> tuple[int, dict[int, int]]:
+        """(players, {player: rank}) without the index."""
+        totals, ranks = await self._sql.ranks(user_ids)
+        return totals.players, ranks
+
+    async def _ranks_in_index(self, user_ids: Sequence[int]) -> list[tuple[Ranks, int]]:
+        ranks = await self.index.ranks(user_ids)
+        return [(ranks, at) for at in range(len(user_ids))]
+
+    async def _ranks_in_sql(self, user_ids: Sequence[int]) -> list[tuple[Totals, int | None]]:
+        totals, ranks = await self._sql.ranks(user_ids)
+        return [(totals, ranks.get(user_id)) for user_id in user_ids]
+
+    def tier(self, percent: float) -> str:
+        """The first tier whose cut this percentile reaches."""
+        return next((name for name, cut in self._tiers if percent >= cut), self._tiers[-1][0])
+
+    # Lists
+
+    async def top(self, limit: int, offset: int) -> Page:
+        """The page from rank offset + 1 on."""
+        if await self.follower.confirm():
+            page = self._page_from_mirror(limit, offset)
+            if page is not None:
+                return page
+        try:
+            window = await self.index.window(offset, offset + limit - 1)
+        except IndexAway:
+            totals, folds = await self._sql.page(limit, offset)
+            entries = b",".join(
+                encode_entry(rank, encode_details(fold, username))
+                for rank, (fold, username) in enumerate(folds, offset + 1)
+            )
+            return self._make_page(totals, entries, Source.DATABASE)
+        totals = Totals(window.players, window.version)
+        ranked = list(enumerate(window.members, offset + 1))
+        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    def _page_from_mirror(self, limit: int, offset: int) -> Page | None:
+        """From memory. Rows are encoded again only if one of the best ones changed, the head
+        only if the board did."""
+        follower, mirror = self.follower, self.follower.mirror
+        if mirror is None or not mirror.covers(offset, offset + limit):
+            return None
+        key = (limit, offset)
+        state = (follower.version, follower.position, follower.epoch)
+        known = self._pages.get(key)
+        if known is not None and known[0] == state:
+            return known[1]
+        encoded = self._entries.get(key)
+        if encoded is None or encoded[0] != mirror.revision:
+            encoded = (mirror.revision, mirror.encode(offset, offset + limit))
+        totals = Totals(follower.players, follower.version)
+        page = self._make_page(totals, encoded[1], Source.INDEX)
+        if len(self._pages) >= PAGES_KEPT:
+            self._pages.clear()
+            self._entries.clear()
+        self._pages[key] = (state, page)
+        self._entries[key] = encoded
+        return page
+
+    async def around(self, user_id: int, radius: int) -> Page:
+        """The player and up to `radius` neighbours on each side. Raises UnknownPlayer,
+        NotRanked."""
+        try:
+            window = await self.index.around(user_id, radius)
+        except IndexAway:
+            window = None
+        if window is None or window.first is None:
+            found = await self._rank_by_sql(user_id)
+            offset = max(0, found.rank - 1 - radius)
+            totals, folds = await self._sql.page(found.rank + radius - offset, offset)
+            entries = b",".join(
+                encode_entry(rank, encode_details(fold, username))
+                for rank, (fold, username) in enumerate(folds, offset + 1)
+            )
+            return self._make_page(totals, entries, Source.DATABASE)
+        totals = Totals(window.players, window.version)
+        ranked = list(enumerate(window.members, window.first + 1))
+        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    async def among(self, user_ids: Sequence[int]) -> Page:
+        """These players with their true ranks, best first; players without one left out."""
+        unique = list(dict.fromkeys(user_ids))
+        try:
+            ranks = await self.index.ranks(unique)
+        except IndexAway:
+            totals, found = await self._sql.ranks(unique)
+            players = await self._sql.players(list(found))
+            entries = b",".join(
+                encode_entry(rank, encode_details(named.fold, named.username))
+                for user_id, rank in sorted(found.items(), key=lambda each: each[1])
+                if (named := players[user_id]).fold is not None
+            )
+            return self._make_page(totals, entries, Source.DATABASE)
+        ranked = sorted(
+            (standing.rank, standing.member)
+            for standing in ranks.standings
+            if standing.rank is not None
+        )
+        totals = Totals(ranks.players, ranks.version)
+        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    async def _encode(self, ranked: Sequence[tuple[int, bytes]]) -> bytes:
+        """Rows of (rank, member); names and games come from the folds, totals from the index."""
+        places = [
+            (rank, decode_member(member, descending=self.board.descending))
+            for rank, member in ranked
+        ]
+        players = await self._sql.players([place.user_id for _, place in places])
+        return b",".join(
+            encode_entry(
+                rank, encode_details(named.fold, named.username, total_score=place.total_score)
+            )
+            for rank, place in places
+            if (named := players[place.user_id]).fold is not None
+        )
+
+    def _make_page(self, totals: Totals, entries: bytes, source: Source) -> Page:
+        body = encode_list(
+            self.board.slug, self.board.season, totals.players, totals.version, entries
+        )
+        digest = hashlib.blake2b(body, digest_size=12).hexdigest()
+        return Page(body, f'"{digest}"'.encode(), source)
+
+
+class StandingsByBoard:
+    """The standings of every board and season that this worker serves."""
+
+    def __init__(self, standings: Sequence[Standings]) -> None:
+        self._by_key = {each.board.key: each for each in standings}
+        self.all = tuple(standings)
+
+    def of(self, board: BoardSeason) -> Standings:
+        return self._by_key[board.key]
