@@ -12,12 +12,15 @@ from app.api.middleware import RequestIdMiddleware
 from app.core.config import Settings
 from app.core.logging import configure_logging
 from app.services.service import Service, open_service
+from app.websocket import endpoint
+from app.websocket.hubs import Hubs, open_hubs
 
 
 class State(TypedDict):
     """What the lifespan hands to every connection."""
 
     service: Service
+    hubs: Hubs
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -27,8 +30,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         configure_logging(settings.log_level)
-        async with open_service(settings) as service:
-            yield State(service=service)
+        async with (
+            open_service(settings) as service,
+            open_hubs(service.standings, settings) as hubs,
+        ):
+            yield State(service=service, hubs=hubs)
 
     app = FastAPI(
         title="Leaderboard",
@@ -41,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(leaderboard.router)
     app.include_router(health.router)
     app.include_router(users.router)
+    app.include_router(endpoint.router)
     problems.install(app)
     app.add_middleware(RequestIdMiddleware, access_log=settings.access_log)
     return app

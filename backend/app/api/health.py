@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
 from app import __version__
@@ -57,7 +57,7 @@ def _writer(service: Service) -> Part:
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Scores can't be stored."}})
-async def health(service: ServiceDep, response: Response) -> Health:
+async def health(request: Request, service: ServiceDep, response: Response) -> Health:
     """The state of the service and of each part. 503 only while scores can't be stored."""
     database, redis = await asyncio.gather(
         _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
@@ -78,6 +78,6 @@ async def health(service: ServiceDep, response: Response) -> Health:
         index=index,
         live=live,
         writer=writer,
-        clients=0,
+        clients=request.state.hubs.clients,
         total_players=None if default.follower.mirror is None else default.follower.players,
     )

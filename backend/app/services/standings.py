@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.core.coalesce import Coalescer
@@ -14,7 +14,7 @@ from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import IndexAway, RankIndex, Ranks
 from app.services.rank_index.keys import decode_member
 from app.services.rows import encode_details, encode_entry, encode_list
-from app.services.sql_standings import SqlStandings, Totals
+from app.services.sql_standings import NamedFold, SqlStandings, Totals
 
 RANKS_PER_CALL = 500
 MAX_LOOKUPS = 20_000
@@ -81,6 +81,9 @@ class Standings:
         self._in_sql: Coalescer[int, tuple[Totals, int | None]] = Coalescer(
             self._ranks_in_sql, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
+        self._lookups: Coalescer[int, NamedFold | None] = Coalescer(
+            self._look_up, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS
+        )
         self._pages: dict[tuple[int, int], tuple[tuple[int, int, str], Page]] = {}
         self._entries: dict[tuple[int, int], tuple[int, bytes]] = {}
 
@@ -127,6 +130,32 @@ class Standings:
         """(players, {player: rank}) without the index."""
         totals, ranks = await self._sql.ranks(user_ids)
         return totals.players, ranks
+
+    # For the hub
+
+    async def named(self, user_ids: Sequence[int]) -> dict[int, NamedFold]:
+        """Names and folds of the players there are among these."""
+        if len(user_ids) > 1:
+            return await self._sql.players(user_ids)
+        found = await self._lookups.get(user_ids[0])
+        return {} if found is None else {user_ids[0]: found}
+
+    async def _look_up(self, user_ids: Sequence[int]) -> list[NamedFold | None]:
+        found = await self._sql.players(user_ids)
+        return [found.get(user_id) for user_id in user_ids]
+
+    async def locate(self, user_ids: Sequence[int]) -> Ranks:
+        """Ranks, members and the position they hold at, in the order asked. Raises IndexAway."""
+        if len(user_ids) > 1:
+            return await self.index.ranks(user_ids)
+        if not self.index.available:
+            raise IndexAway(self.index.reason)
+        ranks, at = await self._in_index.get(user_ids[0])
+        return replace(ranks, standings=[ranks.standings[at]])
+
+    def score_of(self, member: bytes) -> int:
+        """The total that a member of this board's index says."""
+        return decode_member(member, descending=self.board.descending).total_score
 
     async def _ranks_in_index(self, user_ids: Sequence[int]) -> list[tuple[Ranks, int]]:
         ranks = await self.index.ranks(user_ids)

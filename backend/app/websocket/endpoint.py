@@ -1,0 +1,129 @@
+"""The live sockets: `/ws/leaderboard/{user_id}` for players, `/ws/leaderboard` for spectators."""
+
+import asyncio
+import json
+
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from app.core.config import MAX_USER_ID
+from app.core.database import is_away
+from app.core.errors import AppError, InvalidInput, UnknownPlayer
+from app.services.service import Service
+from app.websocket import frames
+from app.websocket.frames import Close
+from app.websocket.hub import Client, Hub
+from app.websocket.hubs import Hubs
+from app.websocket.transport import offer, outbox_for
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+
+@router.websocket("/ws/leaderboard")
+async def spectate(websocket: WebSocket) -> None:
+    """The visible top, live."""
+    await _serve(websocket, None)
+
+
+@router.websocket("/ws/leaderboard/{user_id}")
+async def play(websocket: WebSocket, user_id: str) -> None:
+    """The visible top and the player's own exact rank, live."""
+    await _serve(websocket, user_id)
+
+
+async def _serve(websocket: WebSocket, given_id: str | None) -> None:
+    service: Service = websocket.state.service
+    hubs: Hubs = websocket.state.hubs
+    # Refusals come after accepting: a browser can read a close code, but not a refused handshake.
+    await websocket.accept()
+    if hubs.clients >= service.settings.live_max_clients:
+        await websocket.close(Close.TRY_AGAIN, "too many sockets on this worker")
+        return
+    try:
+        user_id = None if given_id is None else _whole(given_id, "user_id", 1)
+        since = _optional_whole(websocket, "since")
+        season = _optional_whole(websocket, "season")
+        board = service.boards.find(websocket.query_params.get("board"), season)
+    except AppError as error:
+        await websocket.close(Close.BAD_REQUEST, error.detail[:120])
+        return
+    hub = hubs.of(board)
+    outbox = outbox_for(websocket, service.settings.live_max_buffer)
+    client = Client(outbox, user_id)
+    hubs.clients += 1
+    try:
+        await hub.join(client, since, websocket.query_params.get("epoch"))
+        await _listen(websocket, client, hub, service.settings.live_messages_per_second)
+    except UnknownPlayer as error:
+        await websocket.close(Close.UNKNOWN_PLAYER, error.detail)
+    except WebSocketDisconnect:
+        pass
+    except Exception as error:
+        if not is_away(error):
+            log.exception("socket failed")
+        await websocket.close(Close.TRY_AGAIN, "can't serve this socket now")
+    finally:
+        hubs.clients -= 1
+        hub.leave(client)
+
+
+async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: int) -> None:
+    """Reads what the client says (it need say nothing) until it leaves or has to."""
+    slow = asyncio.create_task(client.slow.wait())
+    loop = asyncio.get_running_loop()
+    allowance, refilled = float(per_second), loop.time()
+    try:
+        while True:
+            said = asyncio.ensure_future(websocket.receive())
+            await asyncio.wait({said, slow}, return_when=asyncio.FIRST_COMPLETED)
+            if not said.done():
+                said.cancel()
+                await _close_slow(websocket, client)
+                return
+            message = said.result()
+            if message["type"] == "websocket.disconnect":
+                return
+            now = loop.time()
+            allowance = min(per_second, allowance + (now - refilled) * per_second) - 1
+            refilled = now
+            if allowance < 0:
+                await websocket.close(Close.TOO_MANY_MESSAGES, "too many messages")
+                return
+            if _is_ping(message.get("text")):
+                offer(client.outbox, frames.PONG % hub.standings.follower.position)
+    finally:
+        slow.cancel()
+
+
+async def _close_slow(websocket: WebSocket, client: Client) -> None:
+    """Says why, if there is still room to say it; a buffer that is stuck is given up."""
+    try:
+        async with asyncio.timeout(1):
+            await websocket.close(Close.TOO_SLOW, "reads too slowly")
+    except (TimeoutError, RuntimeError, WebSocketDisconnect):
+        client.outbox.drop()
+
+
+def _is_ping(text: str | None) -> bool:
+    try:
+        said = json.loads(text or "null")
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("type") == "ping"
+
+
+def _whole(given: str, name: str, least: int) -> int:
+    if not given.isascii() or not given.isdigit() or len(given) > 16:  # noqa: PLR2004
+        raise InvalidInput.field(name, "must be a whole number")
+    number = int(given)
+    if not least <= number <= MAX_USER_ID:
+        raise InvalidInput.field(name, f"must be from {least} to {MAX_USER_ID}")
+    return number
+
+
+def _optional_whole(websocket: WebSocket, name: str) -> int | None:
+    given = websocket.query_params.get(name)
+    return None if given is None else _whole(given, name, 0)
