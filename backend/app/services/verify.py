@@ -1,0 +1,214 @@
+"""Proves the arrows: folds against the ledger, index against the folds. Changes nothing.
+
+Safe while the service runs: the ledger and the folds are compared in one snapshot, and what
+differs in the index is looked at again, because a score may be on its way.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import asyncpg
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.config import Settings
+from app.core.database import RawConnection, create_engine, raw_connection
+from app.core.redis import create_client
+from app.services import ledger
+from app.services.boards import Boards, BoardSeason
+from app.services.fold import Fold
+from app.services.rank_index.index import IndexAway, RankIndex, Standing
+from app.services.rank_index.keys import encode_member
+
+Report = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+PLAYERS = 20_000
+"""Players whose ledger is folded again in one query."""
+CHUNK = 2_000
+LOOKS = 5
+LOOK_SECONDS = 1.0
+"""An index that is one sweep behind (2 s by default) is late, not wrong."""
+
+# A fold is a pure function of the player's sessions and events; see fold.py for the same in
+# words of Python.
+_REFOLD = """
+WITH again AS (
+    SELECT user_id, sum(score)::bigint AS total_score, count(*)::int AS games_played,
+           count(won)::int AS decided, (count(*) FILTER (WHERE won))::int AS wins,
+           coalesce(max(id) FILTER (WHERE score <> 0), min(id)) AS achieved_id, max(id) AS version
+    FROM game_sessions
+    WHERE user_id > $3 AND user_id <= $4 AND ($5::text[] IS NULL OR game_mode = ANY($5))
+    GROUP BY user_id
+), folds AS (
+    SELECT * FROM leaderboard
+    WHERE board_id = $1 AND season = $2 AND user_id > $3 AND user_id <= $4
+)
+SELECT coalesce(a.user_id, f.user_id) AS user_id,
+       CASE WHEN u.id IS NULL THEN 'the player does not exist'
+            WHEN f.user_id IS NULL THEN 'the ledger has games, the board has no row'
+            WHEN a.user_id IS NULL THEN 'the board has a row, the ledger has no games'
+            ELSE format('board says total %s, games %s, decided %s, wins %s, reached at %s, '
+                        'version %s, active %s; ledger says %s, %s, %s, %s, %s, %s, %s',
+                        f.total_score, f.games_played, f.decided, f.wins, f.achieved_id,
+                        f.version, f.is_active, a.total_score, a.games_played, a.decided,
+                        a.wins, a.achieved_id, greatest(a.version, e.version), u.is_active)
+       END AS difference
+FROM again a FULL JOIN folds f USING (user_id)
+LEFT JOIN users u ON u.id = coalesce(a.user_id, f.user_id)
+LEFT JOIN LATERAL (SELECT max(id) AS version FROM player_events WHERE user_id = f.user_id) e ON true
+WHERE u.id IS NULL OR (f.total_score, f.games_played, f.decided, f.wins, f.achieved_id,
+       f.is_active, f.version)
+    IS DISTINCT FROM (a.total_score, a.games_played, a.decided, a.wins, a.achieved_id,
+       u.is_active, CASE WHEN e.version > a.version THEN
+           (SELECT max(id) FROM player_events p WHERE p.user_id = f.user_id) ELSE a.version END)
+ORDER BY 1
+"""
+
+_LAST_PLAYER = """
+SELECT greatest((SELECT max(id) FROM users), (SELECT max(user_id) FROM leaderboard),
+                (SELECT max(user_id) FROM game_sessions), 0)
+"""
+
+_REPEATED_IDS = """
+SELECT id, count(*) AS times FROM game_sessions GROUP BY id HAVING count(*) > 1 LIMIT 100
+"""
+
+
+async def verify(settings: Settings, report: Report, progress: Progress | None = None) -> int:
+    """Checks every board; each difference is told to `report`. How many there are.
+
+    `progress` is told (players done, players in all) of the two passes together.
+    """
+    engine = create_engine(settings)
+    client = create_client(
+        settings, lambda _: None, timeout=max(5.0, settings.redis_timeout), connections=2
+    )
+    try:
+        boards = await Boards.load(engine)
+        found = await _check_ids(engine, report)
+        for board in boards.open:
+            found += await _check_folds(engine, board, report, progress)
+            found += await _check_index(engine, client, settings, board, report, progress)
+    finally:
+        await client.aclose()
+        await engine.dispose()
+    return found
+
+
+async def _check_ids(engine: AsyncEngine, report: Report) -> int:
+    async with raw_connection(engine) as connection:
+        repeated = await connection.fetch(_REPEATED_IDS, timeout=600)
+    for row in repeated:
+        report(f"ledger: session {row['id']} is there {row['times']} times")
+    return len(repeated)
+
+
+async def _check_folds(
+    engine: AsyncEngine, board: BoardSeason, report: Report, progress: Progress | None
+) -> int:
+    found = 0
+    modes = None if board.game_modes is None else sorted(board.game_modes)
+    async with (
+        raw_connection(engine) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        last = await connection.fetchval(_LAST_PLAYER)
+        for after in range(0, last, PLAYERS):
+            upto = min(after + PLAYERS, last)
+            rows: list[asyncpg.Record] = await connection.fetch(
+                _REFOLD, *board.key, after, upto, modes, timeout=600
+            )
+            for row in rows:
+                report(f"folds: {board.slug}, player {row['user_id']}: {row['difference']}")
+            found += len(rows)
+            if progress is not None:
+                progress(upto, 2 * last)
+    return found
+
+
+async def _check_index(
+    engine: AsyncEngine,
+    client: "Redis[bytes]",
+    settings: Settings,
+    board: BoardSeason,
+    report: Report,
+    progress: Progress | None,
+) -> int:
+    index = RankIndex(client, settings, board)
+    found, after = 0, 0
+    try:
+        async with raw_connection(engine) as connection:
+            last = await connection.fetchval(_LAST_PLAYER)
+            while True:
+                folds = await ledger.next_folds(connection, board.key, after, CHUNK)
+                if not folds:
+                    break
+                after = folds[-1][0].user_id
+                differing = await _differing(connection, index, [fold for fold, _ in folds])
+                for fold, standing in differing:
+                    report(f"index: {board.slug}, player {fold.user_id}: {_say(fold, standing)}")
+                found += len(differing)
+                if progress is not None:
+                    progress(last + after, 2 * last)
+            found += await _check_count(connection, index, report)
+    except IndexAway as error:
+        report(f"index: {board.slug}: {error}")
+        return found + 1
+    return found
+
+
+def _matches(index: RankIndex, fold: Fold, standing: Standing) -> bool:
+    if not fold.is_active:
+        return standing.rank is None
+    member = encode_member(fold, descending=index.board.descending)
+    return standing.rank is not None and standing.member == member
+
+
+async def _differing(
+    connection: RawConnection, index: RankIndex, folds: Sequence[Fold]
+) -> list[tuple[Fold, Standing]]:
+    """The folds that the index doesn't have as they are, also after some looks."""
+    differing: list[tuple[Fold, Standing]] = []
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(LOOK_SECONDS)
+        ranks = await index.ranks([fold.user_id for fold in folds], doubted=True)
+        differing = [
+            (fold, standing)
+            for fold, standing in zip(folds, ranks.standings, strict=True)
+            if not _matches(index, fold, standing)
+        ]
+        if not differing:
+            break
+        again = [fold.user_id for fold, _ in differing]
+        named = await ledger.named_folds(connection, index.board.key, again)
+        folds = [fold for fold, _ in named]
+    return differing
+
+
+async def _check_count(connection: RawConnection, index: RankIndex, report: Report) -> int:
+    """Members that no fold stands behind would show in the count."""
+    query = "SELECT count(*) FROM leaderboard WHERE board_id = $1 AND season = $2 AND is_active"
+    ranked = members = 0
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(LOOK_SECONDS)
+        ranked = await connection.fetchval(query, *index.board.key)
+        members = (await index.window(0, 0, doubted=True)).players
+        if ranked == members:
+            return 0
+    report(f"index: {index.board.slug}: {members} members, the board has {ranked} players")
+    return 1
+
+
+def _say(fold: Fold, standing: Standing) -> str:
+    if standing.rank is None or standing.place is None:
+        return f"has {fold.total_score} on the board and no rank in the index"
+    if not fold.is_active:
+        return f"is deactivated and has rank {standing.rank} in the index"
+    place = standing.place
+    return (
+        f"board says {fold.total_score} reached at {fold.achieved_id} (version {fold.version}), "
+        f"index says {place.total_score} at {place.achieved_id} (version {standing.version})"
+    )
