@@ -146,7 +146,7 @@ class Players:
             if fold is not None:
                 details = encode_details(fold, profile.username)
                 try:
-                    await standings.index.apply([IndexedFold(fold, details)])
+                    await standings.apply([IndexedFold(fold, details)])
                 except IndexAway:
                     # The keeper finds the event in the tail when the index is back.
                     continue

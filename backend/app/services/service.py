@@ -108,8 +108,10 @@ class Runs:
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait([task])
+    """Cancels until it works: a client library may take one cancellation for its own."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)
 
 
 async def _start_database(engine: AsyncEngine, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from app.core.errors import NotRanked, UnknownPlayer
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.follower import Follower
-from app.services.rank_index.index import IndexAway, RankIndex, Ranks
+from app.services.rank_index.index import Applied, IndexAway, IndexedFold, RankIndex, Ranks
 from app.services.rank_index.keys import decode_member
 from app.services.rows import encode_details, encode_entry, encode_list
 from app.services.sql_standings import NamedFold, SqlStandings, Totals
@@ -130,6 +130,14 @@ class Standings:
         """(players, {player: rank}) without the index."""
         totals, ranks = await self._sql.ranks(user_ids)
         return totals.players, ranks
+
+    # Writing
+
+    async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
+        """Brings committed folds into the index. Raises IndexAway."""
+        applied = await self.index.apply(folds)
+        self.follower.expect(applied.position)
+        return applied
 
     # For the hub
 

@@ -343,7 +343,7 @@ class Writer:
     ) -> tuple[dict[int, tuple[int | None, int]], int]:
         """({player: (old rank or None, new rank)}, players): from the index, else from SQL."""
         try:
-            applied = await standings.index.apply(folds)
+            applied = await standings.apply(folds)
         except IndexAway:
             total, found = await standings.ranks_by_sql([each.fold.user_id for each in folds])
             return {user_id: (None, rank) for user_id, rank in found.items()}, total

@@ -66,6 +66,7 @@ class Follower:
         self.recent: dict[int, int] = {}
         """Newest version heard for each player; the sweeper looks no further at these."""
         self._confirmed_at = float("-inf")
+        self._expected = 0
         self._confirming: asyncio.Future[bool] | None = None
         self._moved = asyncio.Event()
         self._missed: list[Delta] | None = None
@@ -108,6 +109,7 @@ class Follower:
         if self._suspect.is_set():
             raise LostError
         self.epoch, self.position = window.epoch, window.position
+        self._expected = 0
         self.version, self.players = window.version, window.players
         self.recent.clear()
         self.mirror = Mirror(window.members, details, window.players, self._capacity)
@@ -214,7 +216,6 @@ class Follower:
         if not reached or self.mirror is None or window.epoch != self.epoch or missed is None:
             return
         mirror = Mirror(window.members, details, window.players, self._capacity)
-        mirror.revision = self.mirror.revision + 1
         try:
             for delta in missed:
                 if delta.position > window.position:
@@ -240,6 +241,10 @@ class Follower:
             return False
         return self.mirror is not None
 
+    def expect(self, position: int) -> None:
+        """This worker moved the index on: its own pages show that at once."""
+        self._expected = max(self._expected, position)
+
     async def confirm(self) -> bool:
         """Whether the mirror may be read: nothing older than `page_max_age` is ever shown.
 
@@ -248,7 +253,7 @@ class Follower:
         if self.mirror is None or not self._index.available:
             return False
         loop = asyncio.get_running_loop()
-        if loop.time() - self._confirmed_at < self._max_age:
+        if loop.time() - self._confirmed_at < self._max_age and self._expected <= self.position:
             return True
         if self._confirming is None:
             self._confirming = asyncio.ensure_future(self._confirm(loop.time()))

@@ -124,7 +124,7 @@ class RankIndex:
         self._stream_length = settings.index_stream_length
         self._chunk = settings.index_chunk
         self._scripts = {
-            name: Script(client, f"{name}.lua") for name in ("apply", "ranks", "window", "promote")
+            name: Script(client, f"{name}.lua") for name in ("apply", "ranks", "window", "promote", "forget")
         }
         self._doubts = 1
         self._trusted_at = 0

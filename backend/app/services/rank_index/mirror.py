@@ -2,9 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import count
 
 from app.services.rank_index.deltas import Delta
 from app.services.rows import encode_entry
+
+
+_revisions = count()
 
 
 class MirrorError(Exception):
@@ -25,8 +29,8 @@ class Mirror:
         self._details = {member: details[member] for member in members}
         self._players = players
         self._capacity = capacity
-        self.revision = 0
-        """Grows whenever a row or its place changed."""
+        self.revision = next(_revisions)
+        """Another number whenever a row or its place changed; no two mirrors share one."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -72,7 +76,7 @@ class Mirror:
                 if len(self._members) > self._capacity:
                     del self._details[self._members.pop()]
         if changed:
-            self.revision += 1
+            self.revision = next(_revisions)
 
     def top(self, count: int) -> list[bytes]:
         """The members of the best `count` players, best first."""

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 LOCK_MS = 10_000
 CHUNK = 2_000
 SETTLE_SECONDS = 5.0
+FORGET_CHUNK = 500
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
@@ -86,21 +87,16 @@ async def _build(
         return
     log.info("index rebuilt", board=index.board.slug, epoch=epoch, players=done)
     index.trust(doubts)
-    await _forget(index, keep=epoch)
+    await _forget(index)
 
 
-async def _forget(index: RankIndex, *, keep: str) -> None:
-    """Removes what is left of all other epochs, a few keys at a time."""
-    client = index.client
-    kept = f"{index.prefix}{keep}:".encode()
-    others = {index.state_key.encode(), f"{index.prefix}rebuild".encode()}
-    pattern = index.prefix.replace("[", r"\[") + "*"
+async def _forget(index: RankIndex) -> None:
+    """Removes what is left of epochs that nobody needs any more, a few keys at a time."""
     old: list[bytes] = []
-    async for key in client.scan_iter(match=pattern, count=1_000):
-        if not key.startswith(kept) and key not in others and b":" in key[len(index.prefix) :]:
-            old.append(key)
-        if len(old) >= 500:  # noqa: PLR2004 - a call of bounded size
-            await client.unlink(*old)
+    async for key in index.client.scan_iter(match=f"{index.prefix}*:*", count=1_000):
+        old.append(key)
+        if len(old) >= FORGET_CHUNK:
+            await index.call("forget", *old)
             old.clear()
     if old:
-        await client.unlink(*old)
+        await index.call("forget", *old)
