@@ -88,6 +88,16 @@ class Sandbox:
                 yield worker
 
 
+    @asynccontextmanager
+    async def serve(self, **changes: object) -> AsyncIterator[str]:
+        """One worker behind real sockets in this process. Its host and port."""
+        async with serve(create_app(self.make_settings(**changes))) as address:
+            async with httpx.AsyncClient(base_url=f"http://{address}") as client, asyncio.timeout(10):
+                while (await client.get("/api/leaderboard/health")).json()["status"] != "ok":
+                    await asyncio.sleep(0.02)
+            yield address
+
+
 def _with_state(app, state):
     async def wrapped(scope, receive, send):
         await app({**scope, "state": dict(state)}, receive, send)
@@ -174,3 +184,32 @@ async def sandbox(servers: EmbeddedServers, template: str) -> AsyncIterator[Sand
 async def worker(sandbox: Sandbox) -> AsyncIterator[Worker]:
     async with sandbox.worker() as running:
         yield running
+
+
+@asynccontextmanager
+async def serve(app: object) -> AsyncIterator[str]:
+    """A worker behind real sockets in this process, as production runs it. Its address."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        port=0,
+        ws="app.websocket.transport:FramesProtocol",
+        ws_max_size=1_024,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())
+    try:
+        async with asyncio.timeout(20):
+            while not server.started:
+                if task.done():
+                    task.result()
+                await asyncio.sleep(0.01)
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task

@@ -52,21 +52,13 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A visible row as it was told last."""
+class Touch:
+    """What one step changed among the visible rows: `changed` came, left or have new contents,
+    `shifted` have another rank. By player."""
 
-    rank: int
-    member: bytes
-    details: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One tick: the ids of the visible rows that it touched, and the positions it spans."""
-
-    prev: int
     seq: int
-    touched: frozenset[int]
+    changed: frozenset[int]
+    shifted: frozenset[int]
 
 
 class Hub:
@@ -83,10 +75,12 @@ class Hub:
         self._own = OwnRanks()
         self._pending: list[Delta] = []
         self._recent: deque[Delta] = deque(maxlen=RECENT)
-        self._rows: dict[int, Row] = {}
-        self._told = self._players = 0
+        self._visible: list[bytes] = []
+        self._told = self._told_players = 0
         self._told_update = 0
-        self._history: deque[Told] = deque(maxlen=settings.live_history)
+        self._history: deque[Touch] = deque()
+        self._history_length = settings.live_history
+        self._history_floor = 0
         self._changed = asyncio.Event()
         self._resync_wanted = asyncio.Event()
         self._listing: tuple[tuple[str, int], bytes] = (("", -1), b"")
@@ -107,7 +101,24 @@ class Hub:
     def on_delta(self, delta: Delta) -> None:
         self._pending.append(delta)
         self._recent.append(delta)
+        self._remember(delta)
         self._changed.set()
+
+    def _remember(self, delta: Delta) -> None:
+        """Notes what the step did to the visible rows. Step by step and not tick by tick, because
+        a client may know any position in between: from a snapshot, or from another worker."""
+        mirror = self._follower.mirror
+        if mirror is None or not delta.touches(self._top):
+            return
+        before, after = self._visible, mirror.top(self._top)
+        self._visible = after
+        changed = {_player(member) for member in {*before} ^ {*after}}
+        changed.update(delta.user_ids[delta.records["after"] < self._top].tolist())
+        shifted = {_player(new) for old, new in zip(before, after, strict=False) if old != new}
+        history = self._history
+        history.append(Touch(delta.position, frozenset(changed), frozenset(shifted)))
+        while len(history) > self._history_length and history[0].seq <= self._told_update:
+            self._history_floor = history.popleft().seq
 
     def on_sync(self) -> None:
         follower = self._follower
@@ -118,9 +129,10 @@ class Hub:
         self._by_slot.clear()
         for client in self._clients:
             client.slot = None
-        self._rows = self._visible()
-        self._told = self._told_update = follower.position
-        self._players = follower.players
+        mirror = follower.mirror
+        self._visible = [] if mirror is None else mirror.top(self._top)
+        self._told = self._told_update = self._history_floor = follower.position
+        self._told_players = follower.players
         self._live = True
         self._resync_wanted.set()
 
@@ -160,7 +172,7 @@ class Hub:
         self._told = seq
         shared_wired = b"" if shared is None else frames.wire(shared)
         sends: list[tuple[Client, tuple[bytes, ...], bytes]] = []
-        players = self._players
+        players = self._told_players
         for slot, (old, new) in changes.items():
             client = self._by_slot.get(slot)
             if client is None:
@@ -184,47 +196,45 @@ class Hub:
 
     def _tell_top(self, seq: int) -> bytes | None:
         """The frame of what changed among the visible rows since the last one, if anything."""
-        follower, before = self._follower, self._rows
-        after = self._visible()
-        changed, moved, left = _compare(before, after)
-        if not (changed or moved or left or follower.players != self._players):
+        players = self._follower.players
+        touched = any(touch.seq > self._told_update for touch in reversed(self._history))
+        if not touched and players == self._told_players:
             return None
-        prev, self._told_update = self._told_update, seq
-        self._rows, self._players = after, follower.players
-        touched = frozenset((*changed, *(user_id for user_id, _ in moved), *left))
-        self._history.append(Told(prev, seq, touched))
-        return self._update_frame(prev, seq, after, changed, moved, left)
+        frame = self._changes_since(self._told_update)
+        self._told_update, self._told_players = seq, players
+        return frame
 
-    def _update_frame(
-        self,
-        prev: int,
-        seq: int,
-        rows: dict[int, Row],
-        changed: Sequence[int],
-        moved: Sequence[tuple[int, int]],
-        left: Sequence[int],
-    ) -> bytes:
-        entries = b",".join(
-            encode_entry(rows[user_id].rank, rows[user_id].details) for user_id in changed
-        )
-        return frames.update(
-            seq=seq,
-            prev=prev,
-            total_players=self._follower.players,
-            version=self._follower.version,
-            entries=entries,
-            moved=moved,
-            left=left,
-        )
-
-    def _visible(self) -> dict[int, Row]:
-        mirror = self._follower.mirror
+    def _changes_since(self, prev: int) -> bytes:
+        """An update frame that brings a client from any position from `prev` on to the present."""
+        follower, mirror = self._follower, self._follower.mirror
         if mirror is None:
-            return {}
-        return {
-            int.from_bytes(member[14:], "big"): Row(rank, member, mirror.details(member))
-            for rank, member in enumerate(mirror.top(self._top), 1)
-        }
+            raise NotLiveError
+        changed: set[int] = set()
+        shifted: set[int] = set()
+        for touch in reversed(self._history):
+            if touch.seq <= prev:
+                break
+            changed |= touch.changed
+            shifted |= touch.shifted
+        entries: list[bytes] = []
+        moved: list[tuple[int, int]] = []
+        there: set[int] = set()
+        for rank, member in enumerate(mirror.top(self._top), 1):
+            user_id = _player(member)
+            there.add(user_id)
+            if user_id in changed:
+                entries.append(encode_entry(rank, mirror.details(member)))
+            elif user_id in shifted:
+                moved.append((user_id, rank))
+        return frames.update(
+            seq=follower.position,
+            prev=prev,
+            total_players=follower.players,
+            version=follower.version,
+            entries=b",".join(entries),
+            moved=moved,
+            left=sorted((changed | shifted) - there),
+        )
 
     # Joining
 
@@ -339,18 +349,11 @@ class Hub:
     def _missed(self, since: int | None, epoch: str | None) -> bytes | None:
         """One update with all that changed after `since`; None if the history doesn't reach."""
         follower = self._follower
-        floor = self._history[0].prev if self._history else self._told_update
-        if since is None or epoch != follower.epoch or not floor <= since <= follower.position:
+        if since is None or epoch != follower.epoch:
             return None
-        after = self._visible()
-        changed, moved, left = _compare(self._rows, after)
-        touched = {*changed, *(user_id for user_id, _ in moved), *left}
-        for told in self._history:
-            if told.seq > since:
-                touched |= told.touched
-        shown = sorted(touched & after.keys(), key=lambda user_id: after[user_id].rank)
-        gone = sorted(touched - after.keys())
-        return self._update_frame(since, follower.position, after, shown, [], gone)
+        if not self._history_floor <= since <= follower.position:
+            return None
+        return self._changes_since(since)
 
     def _encode_listing(self) -> bytes:
         """The visible top as an encoded list, made once for all who join at one position."""
@@ -449,16 +452,5 @@ def _batches(
     return [sends[at : at + YIELD_EVERY] for at in range(0, len(sends), YIELD_EVERY)]
 
 
-def _compare(
-    before: dict[int, Row], after: dict[int, Row]
-) -> tuple[list[int], list[tuple[int, int]], list[int]]:
-    """(ids new or changed, [id, rank] of those that only moved, ids that left), best first."""
-    changed: list[int] = []
-    moved: list[tuple[int, int]] = []
-    for user_id, row in after.items():
-        known = before.get(user_id)
-        if known is None or known.member != row.member or known.details != row.details:
-            changed.append(user_id)
-        elif known.rank != row.rank:
-            moved.append((user_id, row.rank))
-    return changed, moved, [user_id for user_id in before if user_id not in after]
+def _player(member: bytes) -> int:
+    return int.from_bytes(member[14:], "big")
