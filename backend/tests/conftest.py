@@ -174,8 +174,10 @@ async def sandbox(servers: EmbeddedServers, template: str) -> AsyncIterator[Sand
     admin = await asyncpg.connect(servers.postgres_dsn)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     box = Sandbox(servers, name)
+    await admin.close()
     yield box
     box.forget_index()
+    admin = await asyncpg.connect(servers.postgres_dsn)  # the test may have restarted it
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 
