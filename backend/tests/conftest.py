@@ -87,12 +87,14 @@ class Sandbox:
                 await worker.ready()
                 yield worker
 
-
     @asynccontextmanager
     async def serve(self, **changes: object) -> AsyncIterator[str]:
         """One worker behind real sockets in this process. Its host and port."""
         async with serve(create_app(self.make_settings(**changes))) as address:
-            async with httpx.AsyncClient(base_url=f"http://{address}") as client, asyncio.timeout(10):
+            async with (
+                httpx.AsyncClient(base_url=f"http://{address}") as client,
+                asyncio.timeout(10),
+            ):
                 while (await client.get("/api/leaderboard/health")).json()["status"] != "ok":
                     await asyncio.sleep(0.02)
             yield address
@@ -123,9 +125,7 @@ class Worker:
     async def add_players(self, count: int, prefix: str = "player") -> list[int]:
         made = []
         for number in range(count):
-            answer = await self.client.post(
-                "/api/users", json={"username": f"{prefix}-{number}"}
-            )
+            answer = await self.client.post("/api/users", json={"username": f"{prefix}-{number}"})
             assert answer.status_code == 201, answer.text
             made.append(answer.json()["user_id"])
         return made

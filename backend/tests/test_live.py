@@ -92,7 +92,9 @@ async def test_pushed_ranks_equal_asked_ranks_over_several_workers(sandbox):
     rng = random.Random(7)
     async with AsyncExitStack() as stack:
         addresses = [
-            await stack.enter_async_context(sandbox.serve(live_top=8, index_window=16, live_tick=0.02))
+            await stack.enter_async_context(
+                sandbox.serve(live_top=8, index_window=16, live_tick=0.02)
+            )
             for _ in range(2)
         ]
         clients = [
@@ -109,7 +111,9 @@ async def test_pushed_ranks_equal_asked_ranks_over_several_workers(sandbox):
         spectator = await stack.enter_async_context(watching(addresses[1]))
         await until(lambda: all(each.frames for each in watchers.values()) and spectator.frames)
         for _ in range(12):
-            moves = [(rng.choice(clients), rng.choice(players), rng.randint(-30, 40)) for _ in range(40)]
+            moves = [
+                (rng.choice(clients), rng.choice(players), rng.randint(-30, 40)) for _ in range(40)
+            ]
             await asyncio.gather(*(post(*move) for move in moves))
             if rng.random() < 0.5:
                 player = rng.choice(players)
@@ -118,7 +122,10 @@ async def test_pushed_ranks_equal_asked_ranks_over_several_workers(sandbox):
             await _agree(clients, watchers, spectator)
         # Newcomers in the middle of the traffic start from an exact place.
         moving = asyncio.gather(
-            *(post(rng.choice(clients), rng.choice(players), rng.randint(-9, 9)) for _ in range(200))
+            *(
+                post(rng.choice(clients), rng.choice(players), rng.randint(-9, 9))
+                for _ in range(200)
+            )
         )
         for player in players[1:20:2]:
             watchers[player] = await stack.enter_async_context(

@@ -17,7 +17,9 @@ async def ledger_count(sandbox, **where) -> int:
 
 async def test_a_score_is_stored_and_ranked(worker, sandbox):
     ada, bo = await worker.add_players(2)
-    first = (await worker.submit(ada, 100, game_mode="ranked", duration_ms=5, metadata={"a": 1})).json()
+    first = (
+        await worker.submit(ada, 100, game_mode="ranked", duration_ms=5, metadata={"a": 1})
+    ).json()
     assert first["new_rank"] == 1
     assert first["rank_change"] == 0
     second = (await worker.submit(bo, 150)).json()
@@ -26,9 +28,16 @@ async def test_a_score_is_stored_and_ranked(worker, sandbox):
     assert (third["new_rank"], third["rank_change"]) == (1, 1)
     assert [each["user_id"] for each in await worker.top()] == [ada, bo]
     connection = await sandbox.connect()
-    row = await connection.fetchrow("SELECT * FROM game_sessions WHERE id = $1", first["session_id"])
+    row = await connection.fetchrow(
+        "SELECT * FROM game_sessions WHERE id = $1", first["session_id"]
+    )
     await connection.close()
-    assert (row["user_id"], row["score"], row["game_mode"], row["duration_ms"]) == (ada, 100, "ranked", 5)
+    assert (row["user_id"], row["score"], row["game_mode"], row["duration_ms"]) == (
+        ada,
+        100,
+        "ranked",
+        5,
+    )
     assert row["metadata"] == '{"a": 1}'
 
 
@@ -129,7 +138,13 @@ async def test_batch_items_are_answered_on_their_own(worker):
     assert answer.status_code == 200
     results = answer.json()["results"]
     assert [each["status"] for each in results] == [
-        "accepted", "rejected", "rejected", "accepted", "accepted", "rejected", "rejected",
+        "accepted",
+        "rejected",
+        "rejected",
+        "accepted",
+        "accepted",
+        "rejected",
+        "rejected",
     ]
     assert results[1]["problem"]["errors"][0]["field"] == "score"
     assert results[2]["problem"]["code"] == "unknown-player"
@@ -142,12 +157,16 @@ async def test_a_batch_key_makes_a_key_for_each_item(worker):
     (ada,) = await worker.add_players(1)
     body = {"submissions": [{"user_id": ada, "score": 1}, {"user_id": ada, "score": 1}]}
     answers = [
-        (await worker.client.post(
-            "/api/leaderboard/submit/batch", json=body, headers={"Idempotency-Key": "call-1"}
-        )).json()["results"]
+        (
+            await worker.client.post(
+                "/api/leaderboard/submit/batch", json=body, headers={"Idempotency-Key": "call-1"}
+            )
+        ).json()["results"]
         for _ in range(2)
     ]
-    assert [each["session_id"] for each in answers[0]] == [each["session_id"] for each in answers[1]]
+    assert [each["session_id"] for each in answers[0]] == [
+        each["session_id"] for each in answers[1]
+    ]
     assert (await worker.rank(ada))["score"] == 2
 
 

@@ -150,7 +150,7 @@ class DatabaseAway(AppError):
 
 
 class ShuttingDown(AppError):
-    """This worker is stopping; another one will answer."""
+    """The worker is stopping; another one will answer."""
 
     status = 503
     code = "shutting-down"

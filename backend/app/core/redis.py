@@ -12,13 +12,13 @@ from app.core.config import Settings
 
 RUN_ID = b"run_id:"
 
-AWAY: tuple[type[BaseException], ...] = (RedisError, OSError, TimeoutError)
+AWAY = (RedisError, OSError, TimeoutError)
 """Whatever a client call raises when Redis can't serve: gone, slow, read-only, full, loading."""
 
 
 def create_client(
     settings: Settings, on_run: Callable[[str], None], *, timeout: float | None, connections: int
-) -> "Redis[bytes]":
+) -> Redis:
     """A client whose every new connection reports the server's run id before it is used.
 
     So nothing is ever read from a server that was restarted (and may have lost its last

@@ -155,17 +155,13 @@ async def next_folds(
     return [(to_fold(row), row["username"]) for row in rows]
 
 
-async def read_keys(
-    connection: RawConnection, key_hashes: Sequence[bytes]
-) -> dict[bytes, UsedKey]:
+async def read_keys(connection: RawConnection, key_hashes: Sequence[bytes]) -> dict[bytes, UsedKey]:
     """What these idempotency keys were used for; unused ones left out."""
     rows = await connection.fetch(_READ_KEYS, key_hashes)
     return {row["key_hash"]: UsedKey(row["body_hash"], row["session_id"]) for row in rows}
 
 
-async def claim_keys(
-    connection: RawConnection, keys: Sequence[tuple[bytes, bytes, int]]
-) -> int:
+async def claim_keys(connection: RawConnection, keys: Sequence[tuple[bytes, bytes, int]]) -> int:
     """Records (key hash, body hash, session id). How many of the keys were still free."""
     rows = await connection.fetch(_CLAIM_KEYS, *map(list, zip(*keys, strict=True)))
     return len(rows)

@@ -67,9 +67,7 @@ def _taken(error: asyncpg.UniqueViolationError, username: str | None) -> Excepti
 class Players:
     """The players' directory."""
 
-    def __init__(
-        self, engine: AsyncEngine, boards: Boards, standings: StandingsByBoard
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, boards: Boards, standings: StandingsByBoard) -> None:
         self._engine = engine
         self._boards = boards
         self._standings = standings
@@ -136,7 +134,9 @@ class Players:
             for event_id, kind in zip(ids, kinds, strict=True):
                 await connection.execute(_EVENT, event_id, user_id, kind)
             rows = await connection.fetch(_TOUCH_FOLDS, user_id, ids[-1], profile.is_active)
-        await self._reindex(profile, {(r["board_id"], r["season"]): ledger.to_fold(r) for r in rows})
+        await self._reindex(
+            profile, {(r["board_id"], r["season"]): ledger.to_fold(r) for r in rows}
+        )
         log.info("player changed", user_id=user_id, kinds=kinds)
         return profile
 

@@ -33,9 +33,7 @@ def encode_entry(rank: int, details: bytes) -> bytes:
     return b'{"rank":%d,%b}' % (rank, details)
 
 
-def encode_list(
-    slug: str, season: int, total_players: int, version: int, entries: bytes
-) -> bytes:
+def encode_list(slug: str, season: int, total_players: int, version: int, entries: bytes) -> bytes:
     """The answer of every read that lists entries."""
     return b'{"board":%b,"season":%d,"total_players":%d,"version":%d,"entries":[%b]}' % (
         to_json(slug),

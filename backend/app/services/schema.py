@@ -43,9 +43,7 @@ async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
     async with engine.connect() as guard:
         await _under_lock(guard)
         async with engine.connect() as connection:
-            await connection.run_sync(
-                run_alembic(lambda config: command.upgrade(config, "head"))
-            )
+            await connection.run_sync(run_alembic(lambda config: command.upgrade(config, "head")))
             await connection.commit()
     await ensure_partitions(engine, partitions_ahead)
 
@@ -64,8 +62,10 @@ async def ensure_partitions(engine: AsyncEngine, ahead: int) -> list[str]:
         have = set(
             (
                 await connection.execute(
-                    text("SELECT inhrelid::regclass::text FROM pg_inherits "
-                         "WHERE inhparent = 'game_sessions'::regclass")
+                    text(
+                        "SELECT inhrelid::regclass::text FROM pg_inherits "
+                        "WHERE inhparent = 'game_sessions'::regclass"
+                    )
                 )
             ).scalars()
         )

@@ -41,7 +41,7 @@ class Service:
 
     settings: Settings
     engine: AsyncEngine
-    redis: "Redis[bytes]"
+    redis: Redis
     boards: Boards
     standings: StandingsByBoard
     keepers: tuple[Keeper, ...]
@@ -62,13 +62,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         boards = await Boards.load(engine)
 
         runs = Runs()
-        client = create_client(
-            settings, runs.see, timeout=settings.redis_timeout, connections=16
-        )
+        client = create_client(settings, runs.see, timeout=settings.redis_timeout, connections=16)
         stack.push_async_callback(client.aclose)
-        streams = create_client(
-            settings, runs.see, timeout=None, connections=len(boards.open) + 1
-        )
+        streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
         standings, keepers = [], []
@@ -88,9 +84,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         writer = Writer(engine, settings, boards, by_board)
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
-        yield Service(
-            settings, engine, client, boards, by_board, tuple(keepers), writer, players
-        )
+        yield Service(settings, engine, client, boards, by_board, tuple(keepers), writer, players)
 
 
 class Runs:

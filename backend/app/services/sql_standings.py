@@ -99,21 +99,25 @@ class SqlStandings:
     async def ranks(self, user_ids: Sequence[int]) -> tuple[Totals, dict[int, int]]:
         """(totals, {player: rank from 1}); players without a rank are left out."""
         query = self._counted if len(user_ids) <= FEW else self._numbered
-        async with raw_connection(self._engine) as connection:
-            # One snapshot, so that a rank is never beyond the total that it comes with.
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                version = await connection.fetchval(_VERSION)
-                players = await connection.fetchval(_TOTAL, *self._board.key)
-                rows = await connection.fetch(query, *self._board.key, list(user_ids))
+        # One snapshot, so that a rank is never beyond the total that it comes with.
+        async with (
+            raw_connection(self._engine) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            version = await connection.fetchval(_VERSION)
+            players = await connection.fetchval(_TOTAL, *self._board.key)
+            rows = await connection.fetch(query, *self._board.key, list(user_ids))
         return Totals(players, version), {row["user_id"]: row["rank"] for row in rows}
 
     async def page(self, limit: int, offset: int) -> tuple[Totals, list[tuple[Fold, str]]]:
         """(totals, folds with names) from rank offset + 1 on, best first."""
-        async with raw_connection(self._engine) as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                version = await connection.fetchval(_VERSION)
-                players = await connection.fetchval(_TOTAL, *self._board.key)
-                rows = await connection.fetch(self._page, *self._board.key, limit, offset)
+        async with (
+            raw_connection(self._engine) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            version = await connection.fetchval(_VERSION)
+            players = await connection.fetchval(_TOTAL, *self._board.key)
+            rows = await connection.fetch(self._page, *self._board.key, limit, offset)
         return Totals(players, version), [(to_fold(row), row["username"]) for row in rows]
 
     async def players(self, user_ids: Sequence[int]) -> dict[int, NamedFold]:
@@ -121,8 +125,6 @@ class SqlStandings:
         async with raw_connection(self._engine) as connection:
             rows = await connection.fetch(self._folds, *self._board.key, list(user_ids))
         return {
-            row["id"]: NamedFold(
-                row["username"], None if row["user_id"] is None else to_fold(row)
-            )
+            row["id"]: NamedFold(row["username"], None if row["user_id"] is None else to_fold(row))
             for row in rows
         }

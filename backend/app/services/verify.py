@@ -129,7 +129,7 @@ async def _check_folds(
 
 async def _check_index(
     engine: AsyncEngine,
-    client: "Redis[bytes]",
+    client: Redis,
     settings: Settings,
     board: BoardSeason,
     report: Report,

@@ -154,9 +154,9 @@ class Writer:
         except DatabaseAway as error:
             for item in items:
                 item.fail(error)
-        except asyncpg.PostgresError as error:
+        except asyncpg.PostgresError:
             if len(items) == 1:
-                log.error("submission refused by the database", error=str(error))
+                log.exception("submission refused by the database")
                 items[0].fail(InternalError("The database refused this submission."))
                 return
             middle = len(items) // 2
@@ -229,7 +229,7 @@ class Writer:
                     use = used.get(submission.key_hash) or batch.keys.get(submission.key_hash)
                     if use is not None:
                         if use.body_hash != submission.body_hash:
-                            raise IdempotencyMismatch(  # noqa: TRY301
+                            raise IdempotencyMismatch(
                                 "This key was used before, with another body."
                             )
                         batch.replayed.append((item, use.session_id))
@@ -269,9 +269,7 @@ class Writer:
             )
         return batch
 
-    def _admit(
-        self, submission: Submission, players: dict[int, Player], now: datetime
-    ) -> Player:
+    def _admit(self, submission: Submission, players: dict[int, Player], now: datetime) -> Player:
         player = players.get(submission.user_id)
         if player is None:
             raise UnknownPlayer(f"There is no player {submission.user_id}.")
@@ -377,6 +375,4 @@ class Writer:
         except AppError as error:
             item.fail(error)
         else:
-            item.succeed(
-                Receipt(session_id, found.rank, 0, found.total_players, replayed=True)
-            )
+            item.succeed(Receipt(session_id, found.rank, 0, found.total_players, replayed=True))

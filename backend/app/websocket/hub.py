@@ -179,7 +179,7 @@ class Hub:
                 continue
             change = 0 if old is None or new is None else old - new
             own = frames.rank(seq=seq, rank=new, change=change, total_players=players)
-            payloads = (own,) if shared is None else (shared, own)
+            payloads: tuple[bytes, ...] = (own,) if shared is None else (shared, own)
             sends.append((client, payloads, shared_wired + frames.wire(own)))
         if shared is not None:
             personal = {id(client) for client, _, _ in sends}
@@ -366,9 +366,7 @@ class Hub:
             entries = mirror.encode(0, self._top)
             self._listing = (
                 key,
-                encode_list(
-                    board.slug, board.season, follower.players, follower.version, entries
-                ),
+                encode_list(board.slug, board.season, follower.players, follower.version, entries),
             )
         return self._listing[1]
 

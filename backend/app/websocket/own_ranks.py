@@ -48,9 +48,7 @@ class Steps:
         left = np.sort(self.old[self.left])
         return np.searchsorted(came, keys) - np.searchsorted(left, keys)
 
-    def shift_from(
-        self, keys: NDArray[np.bytes_], starts: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def shift_from(self, keys: NDArray[np.bytes_], starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The same, each key counting only the steps from its own start on."""
         # Comparing numbers is far cheaper than comparing bytes, so order them all once.
         count = len(self.users)

@@ -63,12 +63,12 @@ class Delta:
     @cached_property
     def user_ids(self) -> NDArray[np.int64]:
         high, low = self.records["user_high"], self.records["user_low"]
-        return (high.astype(np.int64) << 32) | low
+        return np.asarray((high.astype(np.int64) << 32) | low, np.int64)
 
     @cached_property
     def versions(self) -> NDArray[np.int64]:
         high, low = self.records["version_high"], self.records["version_low"]
-        return (high.astype(np.int64) << 32) | low
+        return np.asarray((high.astype(np.int64) << 32) | low, np.int64)
 
     def steps(self) -> Iterator[tuple[bytes | None, bytes | None, int, bytes]]:
         """(old member, new member, new rank from 0, details) of each player; details are

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.core.redis import AWAY
 from app.services import ledger
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexAway, RankIndex
@@ -48,7 +48,7 @@ class Follower:
     def __init__(
         self,
         index: RankIndex,
-        stream_client: "Redis[bytes]",
+        stream_client: Redis,
         engine: AsyncEngine,
         settings: Settings,
     ) -> None:
@@ -86,7 +86,7 @@ class Follower:
                     await self._follow()
                 except (LostError, IndexAway, MirrorError) as error:
                     log.info("resync", board=self._index.board.slug, why=repr(error))
-                except (*AWAY, SQLAlchemyError) as error:
+                except (RedisError, OSError, SQLAlchemyError) as error:
                     log.warning("stream lost", board=self._index.board.slug, error=repr(error))
                     await asyncio.sleep(0.2)
                 self._lose()
@@ -135,9 +135,7 @@ class Follower:
                 rows = await ledger.named_folds(connection, self._index.board.key, list(places))
             for fold, username in rows:
                 member, place = places[fold.user_id]
-                details[member] = encode_details(
-                    fold, username, total_score=place.total_score
-                )
+                details[member] = encode_details(fold, username, total_score=place.total_score)
         if len(details) < len(members):
             raise LostError
         return details
@@ -167,17 +165,11 @@ class Follower:
             raise LostError
 
     async def _ask_position(self) -> tuple[str, int]:
-        try:
-            epoch, position = await self._index.client.hmget(
-                self._index.state_key, "epoch", "position"
-            )
-        except AWAY as error:
-            self._index.distrust(f"{type(error).__name__}: {error}")
-            raise IndexAway(self._index.reason) from error
-        if epoch is None:
+        state = await self._index.state()
+        if state is None:
             self._index.distrust("the index is missing")
             raise IndexAway(self._index.reason)
-        return epoch.decode(), int(position)
+        return state.epoch, state.position
 
     def _take(self, delta: Delta) -> None:
         mirror = self.mirror
@@ -187,9 +179,7 @@ class Follower:
         if self._missed is not None:
             self._missed.append(delta)
         self.position, self.version, self.players = delta.position, delta.version, delta.players
-        self.recent.update(
-            zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True)
-        )
+        self.recent.update(zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True))
         for listener in self.listeners:
             listener.on_delta(delta)
         self._maybe_refill(mirror)
@@ -231,10 +221,10 @@ class Follower:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def reach(self, position: int, timeout: float = 1.0) -> bool:
-        """Waits until the mirror has this step. False if it has not in `timeout` seconds."""
+    async def reach(self, position: int, seconds: float = 1.0) -> bool:
+        """Waits until the mirror has this step. False if it has not in time."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while self.mirror is not None and self.position < position:
                     await self._moved.wait()
         except TimeoutError:
@@ -242,7 +232,7 @@ class Follower:
         return self.mirror is not None
 
     def expect(self, position: int) -> None:
-        """This worker moved the index on: its own pages show that at once."""
+        """Told that this worker moved the index on: its own pages show that at once."""
         self._expected = max(self._expected, position)
 
     async def confirm(self) -> bool:

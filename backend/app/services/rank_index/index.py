@@ -31,7 +31,7 @@ UNRANKED = 0xFFFF_FFFF
 log = structlog.get_logger(__name__)
 
 
-class IndexAway(Exception):  # noqa: N818 - a state, not a defect; readers then ask PostgreSQL
+class IndexAway(Exception):
     """The index can't answer now: Redis is away, or the index is missing or not yet trusted."""
 
 
@@ -75,6 +75,17 @@ class Ranks:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """Which epoch is read, how many steps it has taken, its newest version, and up to which
+    event nothing is missing in it (as `tail.Watermark` encodes it)."""
+
+    epoch: str
+    position: int
+    version: int
+    watermark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Neighbouring members; `first` is the rank of the first, from 0, or None if unranked."""
 
@@ -93,7 +104,7 @@ def _from_zero(rank: int) -> int | None:
 class Script:
     """A Lua script by its hash, sent whole only when the server doesn't know it."""
 
-    def __init__(self, client: "Redis[bytes]", name: str) -> None:
+    def __init__(self, client: Redis, name: str) -> None:
         self._client = client
         self._text = resources.files(__package__).joinpath(name).read_text()
         self._sha = ""
@@ -115,7 +126,7 @@ class RankIndex:
     index; the keeper earns it back. Without trust, reads raise IndexAway.
     """
 
-    def __init__(self, client: "Redis[bytes]", settings: Settings, board: BoardSeason) -> None:
+    def __init__(self, client: Redis, settings: Settings, board: BoardSeason) -> None:
         self.client = client
         self.board = board
         self.prefix = key_prefix(settings.redis_prefix, board)
@@ -124,7 +135,8 @@ class RankIndex:
         self._stream_length = settings.index_stream_length
         self._chunk = settings.index_chunk
         self._scripts = {
-            name: Script(client, f"{name}.lua") for name in ("apply", "ranks", "window", "promote", "forget")
+            name: Script(client, f"{name}.lua")
+            for name in ("apply", "ranks", "window", "promote", "forget")
         }
         self._doubts = 1
         self._trusted_at = 0
@@ -257,6 +269,22 @@ class RankIndex:
         return Window(
             epoch.decode(), position, version, players, None if first < 0 else first, split(blob)
         )
+
+    async def state(self) -> State | None:
+        """Where the index is; None if there is none. Raises IndexAway."""
+        try:
+            found = await self.client.hmget(
+                self.state_key, "epoch", "position", "version", "watermark"
+            )
+        except AWAY as error:
+            self.distrust(f"{type(error).__name__}: {error}")
+            raise IndexAway(self.reason) from error
+        if found[0] is None:
+            return None
+        epoch, position, version, watermark = (
+            each.decode() if isinstance(each, bytes) else each or "0" for each in found
+        )
+        return State(epoch, int(position), int(version), watermark)
 
     async def promote(self, epoch: str, version: int, watermark: str) -> str | None:
         """Switches readers to the epoch that was built. The old epoch; None if superseded."""

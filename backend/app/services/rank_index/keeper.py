@@ -5,18 +5,17 @@ import secrets
 from collections import deque
 
 import structlog
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import is_away, raw_connection
-from app.core.redis import AWAY
 from app.services import ledger
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
 from app.services.rank_index.rebuild import rebuild
 from app.services.rank_index.tail import (
-    BEGINNING,
     Mark,
     Watermark,
     read_tail,
@@ -60,7 +59,7 @@ class Keeper:
             except IndexAway:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            except (*AWAY, SQLAlchemyError, OSError) as error:
+            except (RedisError, SQLAlchemyError, OSError) as error:
                 log.warning("keeper", board=self._index.board.slug, error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -86,13 +85,12 @@ class Keeper:
         """
         index = self._index
         doubts = index.doubts
-        state = await index.client.hmget(index.state_key, "epoch", "version", "watermark")
-        epoch, version, watermark = state
-        if epoch is None or await self._is_from_the_future(int(version or 0)):
+        state = await index.state()
+        if state is None or await self._is_from_the_future(state.version):
             if not await rebuild(index, self._engine):
                 await asyncio.sleep(RETRY_SECONDS)
             return
-        since = Watermark.decode(watermark.decode()) if watermark else BEGINNING
+        since = Watermark.decode(state.watermark)
         async with raw_connection(self._engine) as connection:
             tail = await read_tail(connection, since)
         await self._apply(list(tail))
@@ -120,11 +118,11 @@ class Keeper:
     async def sweep(self) -> None:
         """Brings in what a writer committed and could not index, and moves the watermark on."""
         index = self._index
-        found = await index.client.hmget(index.state_key, "epoch", "watermark")
-        if found[0] is None:
+        state = await index.state()
+        if state is None:
             index.distrust("the index is missing")
             raise IndexAway(index.reason)
-        since = Watermark.decode(found[1].decode()) if found[1] else BEGINNING
+        since = Watermark.decode(state.watermark)
         heard = self._follower.recent
         async with raw_connection(self._engine) as connection:
             mark = await take_mark(connection)

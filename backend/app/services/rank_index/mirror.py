@@ -7,7 +7,6 @@ from itertools import count
 from app.services.rank_index.deltas import Delta
 from app.services.rows import encode_entry
 
-
 _revisions = count()
 
 
