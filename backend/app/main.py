@@ -41,7 +41,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         description="Durable scores, exact live ranks.",
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
     )
     leaderboard.add_hot_routes(app)
     app.include_router(leaderboard.router)

@@ -16,6 +16,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         include_name=include_name,
+        compare_server_default=True,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

@@ -1,17 +1,22 @@
 """Scores in, standings out."""
 
+import asyncio
 import json
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.types import Receive, Scope
 
 from app.api.hot_route import (
     JSON,
     Headers,
+    JsonRoute,
     add_hot_route,
+    parse_json,
     query_parameters,
     read_json,
     served_by,
@@ -29,13 +34,14 @@ from app.core.errors import (
     NotRanked,
     Overloaded,
     PlayerInactive,
+    ShuttingDown,
     TotalOutOfRange,
     UnknownBoard,
     UnknownPlayer,
     UnknownSeason,
     UnsupportedMediaType,
 )
-from app.schemas.common import UserId
+from app.schemas.common import SLUG, UserId
 from app.schemas.entries import BoardQuery, EntryList, RankAnswer, RanksRequest
 from app.schemas.scores import (
     BatchResult,
@@ -49,9 +55,10 @@ from app.services.submissions import Receipt, Submission
 
 PREFIX = "/api/leaderboard"
 
-router = APIRouter(prefix=PREFIX, tags=["leaderboard"])
+router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
 _submission: TypeAdapter[ScoreSubmission] = TypeAdapter(ScoreSubmission)
+_slug = re.compile(SLUG)
 _key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
 
 SUBMIT_ERRORS = declare(
@@ -63,6 +70,7 @@ SUBMIT_ERRORS = declare(
     InvalidInput,
     IdempotencyMismatch,
     Overloaded,
+    ShuttingDown,
     DatabaseAway,
 )
 BODY_ERRORS = declare(
@@ -72,10 +80,14 @@ LIST_ERRORS = declare(UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway)
 RANK_ERRORS = declare(
     UnknownPlayer, NotRanked, UnknownBoard, UnknownSeason, InvalidInput, Overloaded, DatabaseAway
 )
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The page is the one that `If-None-Match` named."}
+}
 
 IdempotencyKey = Annotated[
     SubmissionKey | None,
     Header(
+        alias="Idempotency-Key",
         description="Sent again with the same body within 24 hours, the score counts once and "
         "the first session's id comes back."
     ),
@@ -95,10 +107,18 @@ def to_submission(given: ScoreSubmission, key: str | None, settings: Settings) -
         given.game_mode,
         given.duration_ms,
         given.won,
-        given.played_at,
+        given.played_at and _in_utc(given.played_at),
         encode_metadata(given.metadata, settings.max_metadata_bytes),
         key or given.submission_id,
     )
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The same moment. Raises InvalidInput at the ends of the calendar."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput.field("played_at", "must lie within the last minutes") from error
 
 
 def encode_metadata(metadata: dict[str, Any] | None, limit: int) -> str | None:
@@ -114,7 +134,8 @@ def encode_metadata(metadata: dict[str, Any] | None, limit: int) -> str | None:
         ) from error
     if size > limit:
         raise InvalidInput.field("metadata", f"must have at most {limit} bytes, has {size}")
-    if "\\u0000" in text:
+    # Escaped backslashes aside, what is left of the text \u0000 is the character itself.
+    if "\\u0000" in text.replace(r"\\", ""):
         raise InvalidInput.field("metadata", "must not contain the character U+0000")
     return text
 
@@ -169,7 +190,7 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
     items = _parse_batch(body, service.settings.max_batch)
     if not service.writer.room_for(len(items)):
         raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
-    waiting: list[Any] = []
+    waiting: list[asyncio.Future[Receipt] | AppError] = []
     for at, item in enumerate(items):
         try:
             if isinstance(item, AppError):
@@ -181,24 +202,27 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
             )
         except AppError as error:
             waiting.append(error)
-    results = []
-    for each in waiting:
-        try:
-            if isinstance(each, AppError):
-                raise each
-            results.append(b'{"status":"accepted",%b}' % _result(await each))
-        except Exception as error:  # noqa: BLE001 - each item is answered on its own
-            problem = to_json(to_app_error(error).problem())
-            results.append(b'{"status":"rejected","problem":%b}' % problem)
+    results = [await _answer_item(each) for each in waiting]
     return 200, [JSON], b'{"results":[%b]}' % b",".join(results)
+
+
+async def _answer_item(waiting: "asyncio.Future[Receipt] | AppError") -> bytes:
+    """One item's result; whatever went wrong with it is told in its place."""
+    if isinstance(waiting, AppError):
+        return _rejected(waiting)
+    try:
+        return b'{"status":"accepted",%b}' % _result(await waiting)
+    except Exception as error:  # noqa: BLE001 - each item is answered on its own
+        return _rejected(to_app_error(error))
+
+
+def _rejected(error: AppError) -> bytes:
+    return b'{"status":"rejected","problem":%b}' % to_json(error.problem())
 
 
 def _parse_batch(body: bytes, most: int) -> list[ScoreSubmission | AppError]:
     """The items, each valid or with its own error. Raises InvalidInput for what is no batch."""
-    try:
-        outer = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidInput.field("body", f"is not valid JSON: {error}") from error
+    outer = parse_json(body)
     if not isinstance(outer, dict) or set(outer) != {"submissions"}:
         raise InvalidInput.field("submissions", "must be the one field of the body")
     items = outer["submissions"]
@@ -232,11 +256,12 @@ def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) 
 
 def _standings(scope: Scope, parameters: dict[str, str]) -> Standings:
     service = service_of(scope)
-    season = parameters.get("season")
+    slug, season = parameters.get("board"), parameters.get("season")
+    if slug is not None and not _slug.fullmatch(slug):
+        raise InvalidInput.field("board", "must be 1 to 64 letters, digits, - and _")
     return service.standings.of(
         service.boards.find(
-            parameters.get("board"),
-            None if season is None else whole_number(season, "season", 1, 2**31 - 1),
+            slug, None if season is None else whole_number(season, "season", 1, 2**31 - 1)
         )
     )
 
@@ -250,23 +275,29 @@ def _page_headers(page: Page) -> Headers:
     ]
 
 
+def _page_answer(scope: Scope, page: Page) -> tuple[int, Headers, bytes]:
+    """The page, or word that the caller has it already."""
+    for name, value in scope["headers"]:
+        if name == b"if-none-match" and (page.etag in value or value == b"*"):
+            return 304, _page_headers(page)[1:], b""
+    return 200, _page_headers(page), page.body
+
+
 async def _serve_top(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
     settings = service_of(scope).settings
     parameters = query_parameters(scope["query_string"])
     limit = whole_number(parameters.get("limit"), "limit", 1, settings.max_limit, 100)
     offset = whole_number(parameters.get("offset"), "offset", 0, MAX_USER_ID, 0)
-    page = await _standings(scope, parameters).top(limit, offset)
-    for name, value in scope["headers"]:
-        if name == b"if-none-match" and page.etag in value:
-            return 304, _page_headers(page)[1:], b""
-    return 200, _page_headers(page), page.body
+    return _page_answer(scope, await _standings(scope, parameters).top(limit, offset))
 
 
 @served_by(_serve_top)
 def top(
     query: Annotated[BoardQuery, Query()],
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    offset: Annotated[int, Query(ge=0, le=MAX_USER_ID)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="How many players.")] = 100,
+    offset: Annotated[
+        int, Query(ge=0, le=MAX_USER_ID, description="How many of the best to leave out.")
+    ] = 0,
 ) -> EntryList:
     """The ranked players from rank `offset` + 1 on. Any page takes bounded time."""
     raise AssertionError
@@ -319,15 +350,16 @@ async def _serve_around(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
     user_id = whole_number(scope["path_params"]["user_id"], "user_id", 1, MAX_USER_ID)
     parameters = query_parameters(scope["query_string"])
     radius = whole_number(parameters.get("radius"), "radius", 0, settings.max_radius, 5)
-    page = await _standings(scope, parameters).around(user_id, radius)
-    return 200, _page_headers(page), page.body
+    return _page_answer(scope, await _standings(scope, parameters).around(user_id, radius))
 
 
 @served_by(_serve_around)
 def around(
     user_id: Annotated[UserId, Path()],
     query: Annotated[BoardQuery, Query()],
-    radius: Annotated[int, Query(ge=0, le=100)] = 5,
+    radius: Annotated[
+        int, Query(ge=0, le=100, description="How many neighbours on each side.")
+    ] = 5,
 ) -> EntryList:
     """The player with up to `radius` neighbours on each side."""
     raise AssertionError
@@ -352,8 +384,16 @@ def add_hot_routes(app: FastAPI) -> None:
     add_hot_route(
         app, "GET", f"{PREFIX}/rank/{{user_id}}", rank, responses=RANK_ERRORS
     )
-    add_hot_route(app, "GET", f"{PREFIX}/top", top, responses=LIST_ERRORS)
-    add_hot_route(app, "GET", f"{PREFIX}/around/{{user_id}}", around, responses=RANK_ERRORS)
+    add_hot_route(
+        app, "GET", f"{PREFIX}/top", top, responses={**NOT_MODIFIED, **LIST_ERRORS}
+    )
+    add_hot_route(
+        app,
+        "GET",
+        f"{PREFIX}/around/{{user_id}}",
+        around,
+        responses={**NOT_MODIFIED, **RANK_ERRORS},
+    )
     add_hot_route(
         app, "POST", f"{PREFIX}/submit/batch", submit_batch, responses=BODY_ERRORS
     )

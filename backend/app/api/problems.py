@@ -1,5 +1,6 @@
 """Errors become problem documents here and nowhere else."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.core.database import is_away
 from app.core.errors import AppError, BodyTooLarge, DatabaseAway, InternalError, InvalidInput
@@ -16,7 +18,14 @@ from app.schemas.problem import Problem
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 1_000
+"""Beyond this many, merely listing them would keep everybody else waiting."""
+MAX_FIELDS_NAMED = 20
+MAX_NAME = 50
 
+_PROBLEM_SCHEMA = f"#/components/schemas/{Problem.__name__}"
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 
@@ -27,21 +36,28 @@ def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {
-            "model": Problem,
             "description": "; ".join(f"`{each.code}`: {each.title}" for each in found),
-            "content": {MEDIA_TYPE: {}},
+            # Not as the route's `model`, which would be declared as application/json.
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM_SCHEMA}}},
         }
         for status, found in by_status.items()
     }
 
 
 def invalid_input(error: ValidationError | RequestValidationError) -> InvalidInput:
-    """The same error in our words, each field by its dotted path."""
+    """The same error in our words, each field by its dotted path.
+
+    Names come from the caller and may be as many and as long as a body allows: they are cut.
+    """
+    if isinstance(error, ValidationError) and error.error_count() > MAX_FAULTS:
+        return InvalidInput.field("body", f"has {error.error_count():,} faults")
     errors = []
-    for each in error.errors():
-        path = [str(part) for part in each["loc"] if part not in ("body", "query", "path")]
+    for each in error.errors()[:MAX_FIELDS_NAMED]:
+        # The framework puts first where in the request a field was.
+        path = each["loc"][isinstance(error, RequestValidationError) :]
+        field = ".".join(str(part)[:MAX_NAME] for part in path)
         message = each["msg"].removeprefix("Value error, ")
-        errors.append({"field": ".".join(path) or "body", "message": message})
+        errors.append({"field": field or "body", "message": message})
     named = ", ".join(dict.fromkeys(each["field"] for each in errors))
     return InvalidInput(f"Not valid: {named}.", errors=errors)
 
@@ -95,6 +111,18 @@ def _from_http(error: HTTPException) -> AppError:
     return found
 
 
+def _allowed(request: Request) -> str:
+    """All methods of the path. The framework names those of the first route it finds alone."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    )
+
+
 def install(app: FastAPI) -> None:
     """Every error that leaves the app is a problem document."""
 
@@ -107,6 +135,8 @@ def install(app: FastAPI) -> None:
         response = _respond(request, _from_http(error))
         for name, value in (error.headers or {}).items():
             response.headers.setdefault(name, value)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _allowed(request)
         return response
 
     for kind in (AppError, RequestValidationError, ValidationError, OSError, Exception):

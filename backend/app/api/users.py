@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS
 from app.api.problems import declare
 from app.api.state import ServiceDep
@@ -15,10 +16,10 @@ from app.core.errors import (
     UsernameTaken,
 )
 from app.schemas.common import UserId
-from app.schemas.users import NewUser, UserChange, UserList, UserProfile
+from app.schemas.users import LookUp, NewUser, UserChange, UserList, UserProfile
 from app.services.players import Profile
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 
 
 def _to_answer(profile: Profile) -> UserProfile:
@@ -41,25 +42,18 @@ async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
 @router.get("", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
 async def find_users(
     service: ServiceDep,
-    username: Annotated[
-        str | None, Query(min_length=1, max_length=128, description="The exact name.")
-    ] = None,
-    prefix: Annotated[
-        str | None, Query(min_length=1, max_length=128, description="How the name begins.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+    username: Annotated[LookUp | None, Query(description="The exact name.")] = None,
+    prefix: Annotated[LookUp | None, Query(description="How the name begins.")] = None,
+    limit: Annotated[int, Query(ge=1, le=50, description="How many at most.")] = 10,
 ) -> UserList:
     """Looks a player up by `username` (404 if there is none), or suggests active players whose
     names begin with `prefix`. Case doesn't matter."""
-    if (username is None) == (prefix is None):
-        raise InvalidInput.field("username", "give either username or prefix")
-    given = username or prefix or ""
-    if "\0" in given or not given.isprintable():
-        raise InvalidInput.field("username" if username else "prefix", "must be plain text")
-    if username is not None:
+    if username is not None and prefix is None:
         return UserList(users=[_to_answer(await service.players.find(username))])
-    found = await service.players.suggest(given, limit)
-    return UserList(users=[_to_answer(each) for each in found])
+    if prefix is not None and username is None:
+        found = await service.players.suggest(prefix, limit)
+        return UserList(users=[_to_answer(each) for each in found])
+    raise InvalidInput.field("username", "give either username or prefix")
 
 
 @router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))

@@ -24,9 +24,7 @@ class Board(Base):
     time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     decimals: Mapped[int] = mapped_column(server_default=text("0"))
     unit: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
     __table_args__ = (
         CheckConstraint("operator IN ('sum', 'best', 'latest')", name="operator"),
@@ -43,8 +41,6 @@ class Season(Base):
 
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    starts_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    starts_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     ends_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -24,9 +24,7 @@ class GameSession(Base):
     )
     user_id: Mapped[int] = mapped_column(BigInteger)
     score: Mapped[int] = mapped_column(BigInteger)
-    timestamp: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     duration_ms: Mapped[int | None] = mapped_column(Integer)
     won: Mapped[bool | None]
     game_mode: Mapped[str]
@@ -57,9 +55,7 @@ class PlayerEvent(Base):
     )
     user_id: Mapped[int] = mapped_column(BigInteger)
     kind: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class SubmissionKey(Base):
@@ -70,9 +66,7 @@ class SubmissionKey(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     body_hash: Mapped[bytes] = mapped_column(LargeBinary)
     session_id: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
     __table_args__ = (
         Index("idx_submission_keys_created_at", text("created_at"), postgresql_using="brin"),

@@ -31,8 +31,11 @@ class LeaderboardEntry(Base):
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     win_rate: Mapped[float | None] = mapped_column(
         Float(53),
+        # In PostgreSQL's own words, so that `alembic check` can compare it.
         Computed(
-            "CASE WHEN decided > 0 THEN round(wins::numeric / decided, 4)::float8 END",
+            "CASE WHEN decided > 0 THEN "
+            "round(wins::numeric / decided::numeric, 4)::double precision "
+            "ELSE NULL::double precision END",
             persisted=True,
         ),
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, func, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -16,9 +16,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     username: Mapped[str]
     email: Mapped[str | None]
-    join_date: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    join_date: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
 
     __table_args__ = (
@@ -26,7 +24,8 @@ class User(Base):
         Index("uq_users_email", text("lower(email)"), unique=True),
         Index(
             "idx_user_username_active",
-            text("lower(username) text_pattern_ops"),
+            literal_column("lower(username)").label("name"),
+            postgresql_ops={"name": "text_pattern_ops"},
             postgresql_where=text("is_active"),
         ),
     )

@@ -12,13 +12,14 @@ Score = Annotated[
     Field(
         ge=-MAX_SCORE,
         le=MAX_SCORE,
-        description="An integer within ±(2^53 − 1), which every JSON client keeps exact.",
+        description="An integer within ±(2^53 - 1), which every JSON client keeps exact.",
         examples=[1500],
     ),
 ]
+SLUG = r"^[A-Za-z0-9_-]{1,64}$"
 BoardSlug = Annotated[
     str | None,
-    Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A board's slug; `global` if left out."),
+    Field(pattern=SLUG, description="A board's slug; `global` if left out."),
 ]
 SeasonNumber = Annotated[
     int | None,

@@ -7,6 +7,10 @@ from pydantic import BaseModel, Field
 
 from app.schemas.common import BoardSlug, SeasonNumber, Strict, UserId
 
+Version = Annotated[
+    int, Field(description="Grows with every change of the board.", examples=[90_210])
+]
+
 
 class Entry(BaseModel):
     """A row of a board."""
@@ -29,7 +33,7 @@ class EntryList(BaseModel):
     board: Annotated[str, Field(examples=["global"])]
     season: Annotated[int, Field(examples=[1])]
     total_players: Annotated[int, Field(examples=[120])]
-    version: Annotated[int, Field(description="Grows with every change of the board.")]
+    version: Version
     entries: list[Entry]
 
 
@@ -46,11 +50,11 @@ class RankAnswer(BaseModel):
     ]
     tier: Annotated[str, Field(examples=["Platinum"])]
     total_players: Annotated[int, Field(examples=[120])]
-    version: Annotated[int, Field(description="Grows with every change of the board.")]
+    version: Version
 
 
-class BoardQuery(Strict):
-    """Which board, which season."""
+class BoardQuery(BaseModel):
+    """Which board, which season. Not `Strict`: in a query every value is text."""
 
     board: BoardSlug = None
     season: SeasonNumber = None

@@ -9,19 +9,19 @@ class Part(BaseModel):
     """One dependency or part."""
 
     status: Literal["ok", "degraded", "down"]
-    detail: str | None = None
-    latency_ms: float | None = None
+    detail: str | None = Field(default=None, examples=["0 queued"])
+    latency_ms: float | None = Field(default=None, examples=[0.41])
 
 
 class Health(BaseModel):
     """`ok`: all is well. `degraded`: exact but slower. `down`: scores can't be stored now."""
 
     status: Literal["ok", "degraded", "down"]
-    version: str
+    version: str = Field(examples=["0.1.0"])
     database: Part
     redis: Part
     index: Part
     live: Part
     writer: Part
-    clients: int = Field(description="Sockets on this worker.")
-    total_players: int | None = None
+    clients: int = Field(description="Sockets on this worker.", examples=[12])
+    total_players: int | None = Field(default=None, examples=[120])

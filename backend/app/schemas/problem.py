@@ -19,4 +19,6 @@ class Problem(BaseModel):
     code: str = Field(examples=["unknown-player"])
     detail: str = Field(examples=["There is no player 42."])
     errors: list[FieldProblem] | None = None
-    request_id: str | None = None
+    request_id: str | None = Field(
+        default=None, description="Also in the log.", examples=["5f2c1d9a04-1c7"]
+    )

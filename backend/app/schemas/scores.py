@@ -42,8 +42,9 @@ class ScoreSubmission(Strict):
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        Field(description="An object of at most 4 kB, kept with the session.",
-              examples=[{"level": 7}]),
+        Field(
+            description="An object of at most 4 kB, kept with the session.", examples=[{"level": 7}]
+        ),
     ] = None
     submission_id: SubmissionKey | None = None
 
@@ -51,8 +52,9 @@ class ScoreSubmission(Strict):
 class SubmissionResult(BaseModel):
     """What a submission did. The rank is never older than the score."""
 
-    session_id: Annotated[int, Field(description="The game's place in the ledger.",
-                                     examples=[90_210])]
+    session_id: Annotated[
+        int, Field(description="The game's place in the ledger.", examples=[90_210])
+    ]
     new_rank: Annotated[int, Field(description="From 1.", examples=[5])]
     rank_change: Annotated[int, Field(description="Positive: climbed.", examples=[3])]
     total_players: Annotated[int, Field(examples=[120])]

@@ -11,14 +11,19 @@ from app.schemas.common import Strict
 MAX_USERNAME = 32
 
 
-def clean_username(name: str) -> str:
+def clean_text(text: str) -> str:
     """NFC, and nothing in it that hides, breaks lines or can't be stored.
 
     Raises ValueError, as pydantic expects.
     """
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in name):
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text):
         raise ValueError("must have no control or invisible characters")
-    name = unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", text)
+
+
+def clean_username(name: str) -> str:
+    """A name as it is stored. Raises ValueError."""
+    name = clean_text(name)
     if name != name.strip():
         raise ValueError("must not begin or end with a space")
     if not 1 <= len(name) <= MAX_USERNAME:
@@ -28,14 +33,24 @@ def clean_username(name: str) -> str:
 
 Username = Annotated[
     str,
-    Field(min_length=1, max_length=4 * MAX_USERNAME, examples=["Nova"],
-          description="1 to 32 characters, unique whatever the case."),
+    Field(
+        min_length=1,
+        max_length=4 * MAX_USERNAME,
+        examples=["Nova"],
+        description="1 to 32 characters, unique whatever the case.",
+    ),
     AfterValidator(clean_username),
+]
+LookUp = Annotated[
+    str, Field(min_length=1, max_length=4 * MAX_USERNAME), AfterValidator(clean_text)
 ]
 Email = Annotated[
     str,
-    Field(max_length=254, pattern=r"^[!-?A-~]{1,64}@[!-?A-~]+\.[!-?A-~]+$",
-          examples=["nova@example.com"]),
+    Field(
+        max_length=254,
+        pattern=r"^[!-?A-~]{1,64}@[!-?A-~]+\.[!-?A-~]+$",
+        examples=["nova@example.com"],
+    ),
 ]
 
 

@@ -1,0 +1,36 @@
+"""All commands in one place, in the order in which people meet them."""
+
+import typer
+
+from app import __version__
+from app.cli.demo.command import demo
+from app.cli.maintenance import migrate, rebuild, verify
+from app.cli.serve import serve
+from app.cli.watch.command import watch
+
+app = typer.Typer(
+    help="A real-time leaderboard service for games.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """A real-time leaderboard service for games."""
+
+
+for _command in (serve, demo, watch, verify, rebuild, migrate):
+    app.command()(_command)

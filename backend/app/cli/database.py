@@ -1,0 +1,41 @@
+"""Waiting for the database and bringing it to this version's schema, said in one line if not."""
+
+import asyncio
+import time
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.cli.failures import CliError, describe
+from app.core.config import Settings
+from app.core.database import create_engine, is_away
+from app.services import schema
+
+WAIT_SECONDS = 15.0
+"""For a database that starts beside us. One that is gone later is the service's to bear."""
+
+
+async def prepare_database(settings: Settings, *, wait: float = WAIT_SECONDS) -> None:
+    """Migrates; while PostgreSQL doesn't answer, tries again. Raises CliError."""
+    try:
+        engine = create_engine(settings)
+    except ImportError as error:  # the URL names a driver that isn't here
+        raise CliError("DATABASE_URL is not usable: begin it with postgresql+asyncpg://") from error
+    try:
+        await _migrate(engine, settings, time.monotonic() + wait)
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(engine: AsyncEngine, settings: Settings, deadline: float) -> None:
+    while True:
+        try:
+            await schema.migrate(engine, partitions_ahead=settings.partitions_ahead)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if time.monotonic() > deadline:
+                where = engine.url.render_as_string(hide_password=True)
+                raise CliError(f"no database at {where}: {describe(error)}") from error
+            await asyncio.sleep(0.25)
+        else:
+            return

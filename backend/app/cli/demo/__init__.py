@@ -1,0 +1,1 @@
+"""`leaderboard demo`: players and traffic, made through the public API alone."""

@@ -1,0 +1,62 @@
+"""What goes wrong at a command line ends in one line on standard error and exit code 1."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
+
+from app.core.config import Settings
+from app.core.embedded import EmbeddedError
+
+
+class CliError(Exception):
+    """A command can't do what it was asked for. The message is one line to act on."""
+
+
+@contextmanager
+def one_clear_line() -> Iterator[None]:
+    """Turns the failures that a user can act on into that line; others are defects and show."""
+    try:
+        yield
+    except (CliError, EmbeddedError) as error:
+        _end(str(error))
+    except SQLAlchemyError as error:
+        _end(f"the database: {describe(error)}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        _end(f"cannot write {error.filename or 'a file'}: {error.strerror}")
+
+
+def _end(message: str) -> None:
+    typer.echo(f"leaderboard: {' '.join(message.split())}", err=True)
+    sys.exit(1)
+
+
+def load_settings() -> Settings:
+    """The settings of the environment. Raises CliError, naming each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [
+            f"{str(each['loc'][0] if each['loc'] else 'settings').upper()}: {each['msg']}"
+            for each in error.errors()
+        ]
+        raise CliError(f"bad settings: {'; '.join(wrong)}") from error
+    except SettingsError as error:
+        raise CliError(f"bad settings: {error}") from error
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, without the statement and the driver's wrapping."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig.__cause__ or error.orig
+    text = " ".join(str(error).split())
+    if isinstance(error, ArgumentError | InvalidRequestError):
+        text = f"DATABASE_URL is not usable: {text}"
+    return text or type(error).__name__

@@ -1,0 +1,75 @@
+"""The data folder as the commands know it: where it is, and which address is served from it."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_DATA = Path(__file__).parents[3] / "data"
+"""Beside `backend/`, whatever the current folder is."""
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", metavar="DIR", show_default="data/ of the repository",
+        help="The folder that holds everything.",
+    ),
+]  # fmt: skip
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url", show_default="the service that runs on the data folder",
+        help="Address of a running service.",
+    ),
+]  # fmt: skip
+
+
+@contextmanager
+def published_address(data: Path) -> Iterator["Address"]:
+    """The file by which other commands find the service; gone when the block ends."""
+    address = Address(data)
+    try:
+        yield address
+    finally:
+        address.withdraw()
+
+
+class Address:
+    """`address` in a data folder: the URL of the service that runs on it."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / "address"
+        self._url = ""
+
+    def publish(self, url: str) -> None:
+        """Writes it whole or not at all: a reader never sees half a URL. Raises OSError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self._path.with_name(f"address.{os.getpid()}")
+        draft.write_text(f"{url}\n")
+        draft.replace(self._path)
+        self._url = url
+
+    def withdraw(self) -> None:
+        # Another instance (on servers of its own) may have published since.
+        if self._url and self.read() == self._url:
+            self._path.unlink(missing_ok=True)
+
+    def read(self) -> str | None:
+        with contextlib.suppress(OSError):
+            return self._path.read_text().strip() or None
+        return None
+
+
+def find_url(url: str | None, data: Path) -> str:
+    """The address that was given, else the one published in `data`, else the default one."""
+    found = url or Address(data).read() or DEFAULT_URL
+    if "://" not in found:
+        found = f"http://{found}"
+    return found.rstrip("/")

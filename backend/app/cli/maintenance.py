@@ -1,0 +1,86 @@
+"""`leaderboard migrate`, `rebuild` and `verify`: beside a running service or without one."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.cli.backing import reached
+from app.cli.database import WAIT_SECONDS, prepare_database
+from app.cli.failures import CliError, one_clear_line
+from app.cli.folder import DEFAULT_DATA, DataOption
+from app.core.config import Settings
+from app.core.database import create_engine
+from app.core.logging import configure_logging
+from app.core.redis import create_client
+from app.services.boards import Boards
+from app.services.rank_index.index import IndexAway, RankIndex
+from app.services.rank_index.rebuild import rebuild as rebuild_index
+from app.services.verify import verify as find_differences
+
+
+def migrate(
+    data: DataOption = DEFAULT_DATA,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a database that doesn't answer yet.")
+    ] = WAIT_SECONDS,
+) -> None:
+    """Bring the database to this version's schema."""
+    with one_clear_line(), reached(data) as settings:
+        asyncio.run(prepare_database(settings, wait=wait))
+        typer.echo("The database has this version's schema.")
+
+
+def rebuild(data: DataOption = DEFAULT_DATA) -> None:
+    """Build the rank index anew from the database; reads and writes go on meanwhile."""
+    with one_clear_line(), reached(data) as settings:
+        configure_logging("warning")
+        asyncio.run(_rebuild_all(settings))
+
+
+def verify(data: DataOption = DEFAULT_DATA) -> None:
+    """Compare ledger, folds and index; prints what differs, exit code 1 if anything does."""
+    with one_clear_line(), reached(data) as settings:
+        configure_logging("warning")
+        found = asyncio.run(_verify(settings))
+        typer.echo(f"{found:,} difference{'' if found == 1 else 's'}." if found else "All agree.")
+    sys.exit(1 if found else 0)
+
+
+async def _rebuild_all(settings: Settings) -> None:
+    await prepare_database(settings)
+    engine = create_engine(settings)
+    client = create_client(
+        settings, lambda _: None, timeout=max(5.0, settings.redis_timeout), connections=4
+    )
+    try:
+        for board in (await Boards.load(engine)).open:
+            with _progress(f"index of {board.slug}") as advance:
+                built = await rebuild_index(RankIndex(client, settings, board), engine, advance)
+            if not built:
+                raise CliError(f"the index of {board.slug} is being rebuilt by somebody else")
+            typer.echo(f"The index of {board.slug} is rebuilt.")
+    except IndexAway as error:
+        raise CliError(f"Redis can't be used now: {error}") from error
+    finally:
+        await client.aclose()
+        await engine.dispose()
+
+
+async def _verify(settings: Settings) -> int:
+    with _progress("comparing") as advance:
+        return await find_differences(settings, typer.echo, advance)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error; what is found goes to standard output."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
