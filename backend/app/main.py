@@ -1,5 +1,6 @@
 """Composition: the only place that wires the parts together."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
@@ -8,7 +9,8 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api import health, leaderboard, problems, users
-from app.api.middleware import RequestIdMiddleware
+from app.api.hot_route import HotApp, HotRoutes
+from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.core.config import Settings
 from app.core.logging import configure_logging
 from app.services.service import Service, open_service
@@ -23,6 +25,16 @@ class State(TypedDict):
     hubs: Hubs
 
 
+def spare_the_collector() -> None:
+    """What was made at the start stays: no need to look through it again and again.
+
+    Measured, the garbage collector took a fifth to a quarter of the time of a hot request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Nothing is connected before its lifespan begins."""
     settings = settings or Settings()
@@ -34,19 +46,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             open_service(settings) as service,
             open_hubs(service.standings, settings) as hubs,
         ):
+            spare_the_collector()
             yield State(service=service, hubs=hubs)
 
-    app = FastAPI(
+    app = HotApp(
         title="Leaderboard",
         version=__version__,
         description="Durable scores, exact live ranks.",
         lifespan=lifespan,
+        redirect_slashes=False,
     )
+    app.hot, app.request_ids = HotRoutes(), RequestIds(access_log=settings.access_log)
     leaderboard.add_hot_routes(app)
     app.include_router(leaderboard.router)
     app.include_router(health.router)
     app.include_router(users.router)
     app.include_router(endpoint.router)
     problems.install(app)
-    app.add_middleware(RequestIdMiddleware, access_log=settings.access_log)
+    app.add_middleware(RequestIdMiddleware, ids=app.request_ids)
     return app

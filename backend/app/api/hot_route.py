@@ -1,4 +1,4 @@
-"""A route class for the few endpoints that are asked thousands of times a second.
+"""Routes for the few endpoints that are asked thousands of times a second.
 
 They stand in the OpenAPI document like all others, with their models and errors, but their
 handlers are plain ASGI: they read the scope, validate bytes and answer bytes. Measured, the
@@ -6,17 +6,21 @@ framework's own work a request (dependencies, response model, several awaits) co
 the answer itself.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api import problems
+from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
 
@@ -28,22 +32,68 @@ MAX_DIGITS = 16
 """Of any number in a query, a path or a header: no bound of ours has more."""
 
 
-class HotRoute(APIRoute):
-    """Declared by its endpoint's signature, served by the endpoint's `hot` handler."""
+class HotRoutes:
+    """Which handler serves which request; asked before anything else is."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
-        super().__init__(path, endpoint, **declared)
-        handler: Handler = endpoint.hot  # type: ignore[attr-defined]
+    def __init__(self) -> None:
+        self._whole: dict[tuple[str, str], Handler] = {}
+        self._with_id: dict[tuple[str, str], Handler] = {}
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def add(self, method: str, path: str, handler: Handler) -> None:
+        """`path` may end with one `{parameter}`."""
+        if path.endswith("}"):
+            self._with_id[method, path[: path.rindex("/") + 1]] = handler
+        else:
+            self._whole[method, path] = handler
+
+    def find(self, scope: Scope) -> Handler | None:
+        """The handler; the last part of the path is then in the scope as `hot_parameter`."""
+        method, path = scope["method"], scope["path"]
+        handler = self._whole.get((method, path))
+        if handler is None:
+            at = path.rfind("/") + 1
+            handler = self._with_id.get((method, path[:at]))
+            scope["hot_parameter"] = path[at:]
+        return handler
+
+
+class HotApp(FastAPI):
+    """FastAPI, with a way in front of its middleware, routers and dependencies for hot routes.
+
+    What those layers do for all others (request id, errors as problems, access log) is done for
+    hot routes here, with the same functions.
+    """
+
+    hot: HotRoutes
+    request_ids: RequestIds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self.hot.find(scope) if scope["type"] == "http" else None
+        if handler is None:
+            await super().__call__(scope, receive, send)
+            return
+        request_id = scope["request_id"] = self.request_ids.of(scope)
+        started = time.perf_counter()
+        try:
             status, headers, body = await handler(scope, receive)
             # On a 304 the length would be that of the page which isn't sent.
             if status != HTTPStatus.NOT_MODIFIED:
                 headers.append((b"content-length", b"%d" % len(body)))
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+        except Exception as error:  # noqa: BLE001 - all of them become problem documents
+            structlog.contextvars.bind_contextvars(request_id=request_id)
+            status, headers, body = problems.render(problems.to_app_error(error), request_id)
+        headers.append((b"x-request-id", request_id.encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        self.request_ids.log(scope, status, started)
 
-        self.app = app
+
+class HotRoute(APIRoute):
+    """The declaration of a hot route: what stands in the OpenAPI document."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
+        super().__init__(path, endpoint, **declared)
+        self.handler: Handler = endpoint.hot  # type: ignore[attr-defined]
 
 
 def served_by(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -57,12 +107,16 @@ def served_by(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 def add_hot_route(
-    app: FastAPI, method: str, path: str, declaration: Callable[..., Any], **declared: Any  # noqa: ANN401
+    app: HotApp,
+    method: str,
+    path: str,
+    declaration: Callable[..., Any],
+    **declared: Any,  # noqa: ANN401
 ) -> None:
-    """Adds a route in front of the routers, where it is matched first."""
-    app.router.routes.append(
-        HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **declared)
-    )
+    """Adds a route to the document and, in front of everything, its handler."""
+    route = HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **declared)
+    app.router.routes.append(route)
+    app.hot.add(method, path, route.handler)
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:

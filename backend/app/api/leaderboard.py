@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 from starlette.types import Receive, Scope
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 from app.api.hot_route import (
     JSON,
     Headers,
+    HotApp,
     JsonRoute,
     add_hot_route,
     parse_json,
@@ -59,6 +60,7 @@ router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
 _submission: TypeAdapter[ScoreSubmission] = TypeAdapter(ScoreSubmission)
 _slug = re.compile(SLUG)
+_batch: TypeAdapter[BatchSubmission] = TypeAdapter(BatchSubmission)
 _key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
 
 SUBMIT_ERRORS = declare(
@@ -73,9 +75,7 @@ SUBMIT_ERRORS = declare(
     ShuttingDown,
     DatabaseAway,
 )
-BODY_ERRORS = declare(
-    BodyTooLarge, UnsupportedMediaType, InvalidInput, Overloaded, DatabaseAway
-)
+BODY_ERRORS = declare(BodyTooLarge, UnsupportedMediaType, InvalidInput, Overloaded, DatabaseAway)
 LIST_ERRORS = declare(UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway)
 RANK_ERRORS = declare(
     UnknownPlayer, NotRanked, UnknownBoard, UnknownSeason, InvalidInput, Overloaded, DatabaseAway
@@ -89,7 +89,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         description="Sent again with the same body within 24 hours, the score counts once and "
-        "the first session's id comes back."
+        "the first session's id comes back.",
     ),
 ]
 
@@ -197,9 +197,7 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
                 raise item
             # One key for the whole call makes one for each item without its own.
             own = item.submission_id or (None if key is None else f"{key}#{at}")
-            waiting.append(
-                service.writer.submit(to_submission(item, own, service.settings))
-            )
+            waiting.append(service.writer.submit(to_submission(item, own, service.settings)))
         except AppError as error:
             waiting.append(error)
     results = [await _answer_item(each) for each in waiting]
@@ -222,6 +220,13 @@ def _rejected(error: AppError) -> bytes:
 
 def _parse_batch(body: bytes, most: int) -> list[ScoreSubmission | AppError]:
     """The items, each valid or with its own error. Raises InvalidInput for what is no batch."""
+    try:
+        batch = _batch.validate_json(body)
+    except ValidationError:
+        pass  # something is wrong: find out with what, item by item
+    else:
+        if len(batch.submissions) <= most:
+            return list(batch.submissions)
     outer = parse_json(body)
     if not isinstance(outer, dict) or set(outer) != {"submissions"}:
         raise InvalidInput.field("submissions", "must be the one field of the body")
@@ -304,7 +309,7 @@ def top(
 
 
 async def _serve_rank(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
-    user_id = whole_number(scope["path_params"]["user_id"], "user_id", 1, MAX_USER_ID)
+    user_id = whole_number(scope["hot_parameter"], "user_id", 1, MAX_USER_ID)
     standings = _standings(scope, query_parameters(scope["query_string"]))
     found = await standings.rank(user_id)
     return (
@@ -337,9 +342,7 @@ def _rank_answer(standings: Standings, found: PlayerRank) -> bytes:
 
 
 @served_by(_serve_rank)
-def rank(
-    user_id: Annotated[UserId, Path()], query: Annotated[BoardQuery, Query()]
-) -> RankAnswer:
+def rank(user_id: Annotated[UserId, Path()], query: Annotated[BoardQuery, Query()]) -> RankAnswer:
     """A player's exact rank, score, percentile and tier, never older than the answer to the
     player's last submission."""
     raise AssertionError
@@ -347,7 +350,7 @@ def rank(
 
 async def _serve_around(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
     settings = service_of(scope).settings
-    user_id = whole_number(scope["path_params"]["user_id"], "user_id", 1, MAX_USER_ID)
+    user_id = whole_number(scope["hot_parameter"], "user_id", 1, MAX_USER_ID)
     parameters = query_parameters(scope["query_string"])
     radius = whole_number(parameters.get("radius"), "radius", 0, settings.max_radius, 5)
     return _page_answer(scope, await _standings(scope, parameters).around(user_id, radius))
@@ -378,15 +381,11 @@ async def ranks(
     return response
 
 
-def add_hot_routes(app: FastAPI) -> None:
+def add_hot_routes(app: HotApp) -> None:
     """The endpoints that are asked most, matched first."""
     add_hot_route(app, "POST", f"{PREFIX}/submit", submit, responses=SUBMIT_ERRORS)
-    add_hot_route(
-        app, "GET", f"{PREFIX}/rank/{{user_id}}", rank, responses=RANK_ERRORS
-    )
-    add_hot_route(
-        app, "GET", f"{PREFIX}/top", top, responses={**NOT_MODIFIED, **LIST_ERRORS}
-    )
+    add_hot_route(app, "GET", f"{PREFIX}/rank/{{user_id}}", rank, responses=RANK_ERRORS)
+    add_hot_route(app, "GET", f"{PREFIX}/top", top, responses={**NOT_MODIFIED, **LIST_ERRORS})
     add_hot_route(
         app,
         "GET",
@@ -394,6 +393,4 @@ def add_hot_routes(app: FastAPI) -> None:
         around,
         responses={**NOT_MODIFIED, **RANK_ERRORS},
     )
-    add_hot_route(
-        app, "POST", f"{PREFIX}/submit/batch", submit_batch, responses=BODY_ERRORS
-    )
+    add_hot_route(app, "POST", f"{PREFIX}/submit/batch", submit_batch, responses=BODY_ERRORS)

@@ -13,29 +13,48 @@ log = structlog.get_logger("app.access")
 _ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 
 
-class RequestIdMiddleware:
+class RequestIds:
     """Takes a caller's `X-Request-ID` if it is a plain one, else makes one."""
 
-    def __init__(self, app: ASGIApp, *, access_log: bool) -> None:
-        self._app = app
+    def __init__(self, *, access_log: bool) -> None:
         self._access_log = access_log
         # Unique a worker by its random head, cheap a request by its count.
         self._head = secrets.token_hex(5)
         self._count = itertools.count(1)
 
+    def of(self, scope: Scope) -> str:
+        """The request's id."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _ID.match(value):
+                found: str = value.decode()
+                return found
+        return f"{self._head}-{next(self._count):x}"
+
+    def log(self, scope: Scope, status: int, started: float) -> None:
+        """A line of access log, if wanted. `started` is of `time.perf_counter`."""
+        if self._access_log:
+            log.info(
+                "request",
+                request_id=scope["request_id"],
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((time.perf_counter() - started) * 1_000, 2),
+            )
+
+
+class RequestIdMiddleware:
+    """Request ids for all that goes through the framework."""
+
+    def __init__(self, app: ASGIApp, ids: RequestIds) -> None:
+        self._app = app
+        self._ids = ids
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = next(
-            (
-                value.decode()
-                for name, value in scope["headers"]
-                if name == b"x-request-id" and _ID.match(value)
-            ),
-            None,
-        ) or f"{self._head}-{next(self._count):x}"
-        scope["request_id"] = request_id
+        request_id = scope["request_id"] = self._ids.of(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         header = (b"x-request-id", request_id.encode())
         started = time.perf_counter()
@@ -51,11 +70,5 @@ class RequestIdMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            if self._access_log and scope["type"] == "http":
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    ms=round((time.perf_counter() - started) * 1_000, 2),
-                )
+            if scope["type"] == "http":
+                self._ids.log(scope, status, started)

@@ -31,9 +31,7 @@ def _to_answer(profile: Profile) -> UserProfile:
     )
 
 
-@router.post(
-    "", status_code=201, responses={**BODY_ERRORS, **declare(UsernameTaken, EmailTaken)}
-)
+@router.post("", status_code=201, responses={**BODY_ERRORS, **declare(UsernameTaken, EmailTaken)})
 async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
     """A new player. Names are unique whatever their case."""
     return _to_answer(await service.players.create(body.username, body.email))
@@ -62,16 +60,12 @@ async def get_user(user_id: Annotated[UserId, Path()], service: ServiceDep) -> U
     return _to_answer(await service.players.get(user_id))
 
 
-@router.patch(
-    "/{user_id}", responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken)}
-)
+@router.patch("/{user_id}", responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken)})
 async def change_user(
     user_id: Annotated[UserId, Path()], body: UserChange, service: ServiceDep
 ) -> UserProfile:
     """Renames or deactivates a player, or brings one back. A deactivated player keeps every
     score and loses every rank until reactivated."""
     return _to_answer(
-        await service.players.change(
-            user_id, username=body.username, is_active=body.is_active
-        )
+        await service.players.change(user_id, username=body.username, is_active=body.is_active)
     )

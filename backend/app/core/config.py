@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     database_url: str = "postgresql+asyncpg://leaderboard@localhost/leaderboard"
     redis_url: str = "redis://localhost:6379/0"
     redis_prefix: str = "leaderboard:"
-    database_pool_size: Positive = 10
+    database_pool_size: Annotated[int, Field(ge=2)] = 10
     database_timeout: float = 10.0
     redis_timeout: float = 0.5
 

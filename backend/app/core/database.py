@@ -13,11 +13,11 @@ from app.core.config import Settings
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_AWAY_CLASSES = ("08", "53", "57", "58", "25006")
-"""SQLSTATEs of a server that is gone, full, stopping, failing or read-only (classes and codes)."""
+_AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "3D000", "55000")
+"""SQLSTATEs of a server that is gone, full, stopping, failing, read-only or that lets nobody in."""
 
 
-def create_engine(settings: Settings) -> AsyncEngine:
+def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
     """An engine with a bounded pool; statements end after `database_timeout` seconds."""
     return create_async_engine(
         settings.database_url,
@@ -30,6 +30,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
             "timeout": settings.database_timeout,
             "command_timeout": settings.database_timeout,
             "server_settings": {"application_name": "leaderboard", "timezone": "UTC"},
+            **connect_args,
         },
     )
 
@@ -58,4 +59,12 @@ def is_away(error: BaseException) -> bool:
         return is_away(error.orig.__cause__ or error.orig)
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_AWAY_CLASSES)
-    return isinstance(error, OSError | TimeoutError | PoolTimeoutError | asyncpg.InterfaceError)
+    return isinstance(
+        error,
+        # The last one: a connection that died in the middle of an operation was used again.
+        OSError
+        | TimeoutError
+        | PoolTimeoutError
+        | asyncpg.InterfaceError
+        | asyncpg.InternalClientError,
+    )

@@ -11,9 +11,10 @@ from app.models import Board, Season
 DEFAULT_BOARD = "global"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BoardSeason:
-    """One board in one season: the unit that is folded, indexed and watched."""
+    """One board in one season: the unit that is folded, indexed and watched. There is one
+    object of each, so it is compared and hashed by identity."""
 
     board_id: int
     slug: str

@@ -1,14 +1,13 @@
 """A fold: what a board says of one player, as a function of the player's sessions in order."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from app.core.config import MAX_SCORE
 from app.core.errors import TotalOutOfRange
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """A player's standing on a board. `version` is the newest event that is in it."""
 
     user_id: int
@@ -43,13 +42,15 @@ def add_session(
             f"The total would become {total}, beyond ±{MAX_SCORE}. Nothing was changed."
         )
     changed = score != 0
-    return replace(
-        fold,
-        total_score=total,
-        achieved_id=session_id if changed else fold.achieved_id,
-        achieved_at=at if changed else fold.achieved_at,
-        version=session_id,
-        games_played=fold.games_played + 1,
-        decided=fold.decided + (won is not None),
-        wins=fold.wins + (won is True),
+    # By place: these are made for every score that comes.
+    return Fold(
+        user_id,
+        total,
+        session_id if changed else fold.achieved_id,
+        at if changed else fold.achieved_at,
+        session_id,
+        fold.games_played + 1,
+        fold.decided + (won is not None),
+        fold.wins + (won is True),
+        fold.is_active,
     )

@@ -1,8 +1,8 @@
 """The SQL of one batch, over arrays, and of reading folds back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
@@ -34,6 +34,9 @@ _NAMED_FOLDS = f"""
 SELECT {_FOLD_COLUMNS}, u.username FROM leaderboard f JOIN users u ON u.id = f.user_id
 WHERE f.board_id = $1 AND f.season = $2
 """  # noqa: S608 - constants alone
+
+# Both sides are bounded, so that a merge of the two begins where the last chunk ended.
+_NEXT_FOLDS = _NAMED_FOLDS + " AND f.user_id > $3 AND u.id > $3 ORDER BY f.user_id LIMIT $4"
 
 _INSERT_SESSIONS = """
 INSERT INTO game_sessions
@@ -69,8 +72,7 @@ SELECT key_hash, body_hash, session_id FROM submission_keys WHERE key_hash = ANY
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Player:
+class Player(NamedTuple):
     """What a batch needs to know of a player."""
 
     user_id: int
@@ -78,8 +80,7 @@ class Player:
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(NamedTuple):
     """One row of the ledger."""
 
     id: int
@@ -92,8 +93,7 @@ class SessionRow:
     metadata: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UsedKey:
+class UsedKey(NamedTuple):
     """What an idempotency key was used for."""
 
     body_hash: bytes
@@ -150,7 +150,7 @@ async def next_folds(
     connection: RawConnection, board: tuple[int, int], after: int, limit: int
 ) -> list[tuple[Fold, str]]:
     """A board's folds in order of player ids, from the first after `after`, with names."""
-    query = _NAMED_FOLDS + " AND f.user_id > $3 ORDER BY f.user_id LIMIT $4"
+    query = _NEXT_FOLDS
     rows = await connection.fetch(query, *board, after, limit)
     return [(to_fold(row), row["username"]) for row in rows]
 

@@ -40,7 +40,8 @@ _BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE lower(username) = lower($1)"  # 
 # The bounds of a prefix as LIKE wants them, in the operator class of idx_user_username_active.
 _BY_PREFIX = f"""
 SELECT {_COLUMNS} FROM users
-WHERE is_active AND lower(username) LIKE lower($1) || '%' ORDER BY lower(username) LIMIT $2
+WHERE is_active AND lower(username) LIKE lower($1) || '%'
+ORDER BY lower(username) USING ~<~ LIMIT $2
 """  # noqa: S608
 
 

@@ -39,7 +39,10 @@ async def _under_lock(connection: AsyncConnection) -> None:
 
 
 async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
-    """Migrates to the newest schema and makes the coming months' partitions."""
+    """Migrates to the newest schema and makes the coming months' partitions.
+
+    `engine` should not bound its statements: an index on a large table takes what it takes.
+    """
     async with engine.connect() as guard:
         await _under_lock(guard)
         async with engine.connect() as connection:

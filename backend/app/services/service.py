@@ -58,7 +58,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         engine = create_engine(settings)
         stack.push_async_callback(engine.dispose)
-        await _start_database(engine, settings)
+        await _start_database(settings)
         boards = await Boards.load(engine)
 
         runs = Runs()
@@ -108,11 +108,15 @@ async def _stop(task: "asyncio.Task[None]") -> None:
         await asyncio.wait([task], timeout=0.5)
 
 
-async def _start_database(engine: AsyncEngine, settings: Settings) -> None:
+async def _start_database(settings: Settings) -> None:
     """Retries with back-off while PostgreSQL is not there yet."""
     for attempt in range(START_ATTEMPTS):
         try:
-            await migrate(engine, partitions_ahead=settings.partitions_ahead)
+            patient = create_engine(settings, command_timeout=None)
+            try:
+                await migrate(patient, partitions_ahead=settings.partitions_ahead)
+            finally:
+                await patient.dispose()
         except Exception as error:
             if not is_away(error) or attempt == START_ATTEMPTS - 1:
                 raise

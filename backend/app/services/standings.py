@@ -133,6 +133,15 @@ class Standings:
 
     # Writing
 
+    def to_index(self, fold: Fold, username: str) -> IndexedFold:
+        """A fold with its row's details, which are encoded only if the row may be among the best.
+
+        A guess that is wrong costs a mirror some rows, which it reads anew.
+        """
+        if self.follower.is_beyond(fold):
+            return IndexedFold(fold, b"")
+        return IndexedFold(fold, encode_details(fold, username))
+
     async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
         """Brings committed folds into the index. Raises IndexAway."""
         applied = await self.index.apply(folds)

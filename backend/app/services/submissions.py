@@ -1,12 +1,11 @@
 """A submission between the wire and the ledger, and what becomes of it."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A score that was found valid in itself. `metadata` is encoded JSON."""
 
     user_id: int
@@ -38,8 +37,7 @@ class Submission:
         return hashlib.blake2b(repr(fields).encode(), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The answer to a submission. Ranks count from 1; `rank_change` is positive upwards."""
 
     session_id: int

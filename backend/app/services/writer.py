@@ -34,7 +34,6 @@ from app.services.boards import Boards, BoardSeason
 from app.services.fold import Fold, add_session
 from app.services.ledger import Player, SessionRow, UsedKey
 from app.services.rank_index.index import IndexAway, IndexedFold
-from app.services.rows import encode_details
 from app.services.standings import Standings, StandingsByBoard
 from app.services.submissions import Receipt, Submission
 
@@ -76,7 +75,7 @@ class Batch:
     replayed: list[tuple[Item, int]] = field(default_factory=list)
     refused: list[tuple[Item, AppError]] = field(default_factory=list)
     rows: list[SessionRow] = field(default_factory=list)
-    folds: dict[tuple[BoardSeason, int], Fold] = field(default_factory=dict)
+    folds: dict[BoardSeason, dict[int, Fold]] = field(default_factory=dict)
     keys: dict[bytes, UsedKey] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
 
@@ -225,32 +224,21 @@ class Writer:
             submission = item.submission
             try:
                 player = self._admit(submission, players, now)
-                if submission.key is not None:
-                    use = used.get(submission.key_hash) or batch.keys.get(submission.key_hash)
-                    if use is not None:
-                        if use.body_hash != submission.body_hash:
-                            raise IdempotencyMismatch(
-                                "This key was used before, with another body."
-                            )
-                        batch.replayed.append((item, use.session_id))
-                        continue
+                use = self._earlier(submission, used, batch)
+                if use is not None:
+                    batch.replayed.append((item, use.session_id))
+                    continue
                 at = submission.played_at or now
-                changed = {
-                    (board, player.user_id): add_session(
-                        batch.folds.get((board, player.user_id))
-                        or known.get((*board.key, player.user_id)),
-                        user_id=player.user_id,
-                        session_id=session_id,
-                        at=at,
-                        score=submission.score,
-                        won=submission.won,
-                    )
-                    for board in self._boards.matching(submission.game_mode)
-                }
+                changed = self._fold(batch, known, submission, session_id, at)
             except AppError as error:
                 batch.refused.append((item, error))
                 continue
-            batch.folds.update(changed)
+            except Exception:
+                log.exception("submission could not be decided on", user_id=submission.user_id)
+                batch.refused.append((item, InternalError("The score could not be counted.")))
+                continue
+            for board, fold in changed:
+                batch.folds.setdefault(board, {})[player.user_id] = fold
             batch.names[player.user_id] = player.username
             if submission.key is not None:
                 batch.keys[submission.key_hash] = UsedKey(submission.body_hash, session_id)
@@ -268,6 +256,45 @@ class Writer:
                 )
             )
         return batch
+
+    @staticmethod
+    def _earlier(
+        submission: Submission, used: dict[bytes, UsedKey], batch: Batch
+    ) -> UsedKey | None:
+        """What the submission's key was used for before. Raises IdempotencyMismatch."""
+        if submission.key is None:
+            return None
+        key_hash = submission.key_hash
+        use = used.get(key_hash) or batch.keys.get(key_hash)
+        if use is not None and use.body_hash != submission.body_hash:
+            raise IdempotencyMismatch("This key was used before, with another body.")
+        return use
+
+    def _fold(
+        self,
+        batch: Batch,
+        known: dict[tuple[int, int, int], Fold],
+        submission: Submission,
+        session_id: int,
+        at: datetime,
+    ) -> list[tuple[BoardSeason, Fold]]:
+        """What every board that the game counts for will say. Raises TotalOutOfRange, and then
+        none of them has changed."""
+        user_id = submission.user_id
+        changed = []
+        for board in self._boards.matching(submission.game_mode):
+            folds = batch.folds.get(board)
+            fold = folds.get(user_id) if folds else None
+            fold = add_session(
+                fold or known.get((board.board_id, board.season, user_id)),
+                user_id=user_id,
+                session_id=session_id,
+                at=at,
+                score=submission.score,
+                won=submission.won,
+            )
+            changed.append((board, fold))
+        return changed
 
     def _admit(self, submission: Submission, players: dict[int, Player], now: datetime) -> Player:
         player = players.get(submission.user_id)
@@ -293,11 +320,14 @@ class Writer:
                 raise KeyRaceError
         await ledger.insert_sessions(connection, batch.rows)
         # In the order of all locks, whatever the order in which the scores came.
-        folds = sorted(
-            ((board.key, fold) for (board, _), fold in batch.folds.items()),
-            key=lambda each: (each[0], each[1].user_id),
+        await ledger.upsert_folds(
+            connection,
+            [
+                (board.key, folds[user_id])
+                for board, folds in sorted(batch.folds.items(), key=lambda each: each[0].key)
+                for user_id in sorted(folds)
+            ],
         )
-        await ledger.upsert_folds(connection, folds)
 
     async def _index(self, batch: Batch) -> None:
         """Brings a committed batch into the index and answers its items."""
@@ -305,15 +335,13 @@ class Writer:
             ranks: dict[int, tuple[int | None, int]] = {}
             players = 0
             default = self._standings.of(self._boards.default)
-            for board in self._boards.open:
+            for board, changed in batch.folds.items():
+                standings = self._standings.of(board)
                 folds = [
-                    IndexedFold(fold, encode_details(fold, batch.names[user_id]))
-                    for (each, user_id), fold in batch.folds.items()
-                    if each is board
+                    standings.to_index(fold, batch.names[user_id])
+                    for user_id, fold in changed.items()
                 ]
-                if not folds:
-                    continue
-                found, total = await self._rank(self._standings.of(board), folds)
+                found, total = await self._rank(standings, folds)
                 if board is self._boards.default:
                     ranks, players = found, total
             self._answer(batch, ranks, players)

@@ -48,7 +48,7 @@ async def _serve(websocket: WebSocket, given_id: str | None) -> None:
         season = _optional_whole(websocket, "season")
         board = service.boards.find(websocket.query_params.get("board"), season)
     except AppError as error:
-        await websocket.close(Close.BAD_REQUEST, error.detail[:120])
+        await websocket.close(Close.BAD_REQUEST, _short(error.detail))
         return
     hub = hubs.of(board)
     outbox = outbox_for(websocket, service.settings.live_max_buffer)
@@ -105,6 +105,11 @@ async def _close_slow(websocket: WebSocket, client: Client) -> None:
             await websocket.close(Close.TOO_SLOW, "reads too slowly")
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
         client.outbox.drop()
+
+
+def _short(reason: str) -> str:
+    """As much of it as a close frame holds: 123 bytes."""
+    return reason.encode()[:123].decode(errors="ignore")
 
 
 def _is_ping(text: str | None) -> bool:

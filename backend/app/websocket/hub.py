@@ -5,6 +5,7 @@ asks PostgreSQL or Redis for a broadcast; only joining and resyncing do.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -149,14 +150,13 @@ class Hub:
         """Tells what changed: the first change after a pause at once, then tick by tick. The
         interval grows with the cost of a round, so that pushing keeps to its share of a core."""
         resync = asyncio.create_task(self._run_resyncs())
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                started = loop.time()
+                started = time.perf_counter()
                 await self._tell()
-                self.last_round = loop.time() - started
+                self.last_round = time.perf_counter() - started
                 await asyncio.sleep(max(self._tick, self.last_round / self._share))
         finally:
             resync.cancel()

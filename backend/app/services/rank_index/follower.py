@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.services import ledger
+from app.services.fold import Fold
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexAway, RankIndex
-from app.services.rank_index.keys import decode_member
+from app.services.rank_index.keys import decode_member, encode_member
 from app.services.rank_index.mirror import Mirror, MirrorError
 from app.services.rows import encode_details
 
@@ -230,6 +231,13 @@ class Follower:
         except TimeoutError:
             return False
         return self.mirror is not None
+
+    def is_beyond(self, fold: Fold) -> bool:
+        """Whether a fold's place is surely below the mirror's last row."""
+        mirror = self.mirror
+        if mirror is None or mirror.complete or mirror.thin:
+            return False
+        return encode_member(fold, descending=self._index.board.descending) > mirror.last
 
     def expect(self, position: int) -> None:
         """Told that this worker moved the index on: its own pages show that at once."""

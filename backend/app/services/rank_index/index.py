@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
@@ -35,16 +35,14 @@ class IndexAway(Exception):
     """The index can't answer now: Redis is away, or the index is missing or not yet trusted."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedFold:
+class IndexedFold(NamedTuple):
     """A fold on its way into the index, with its row's encoded details."""
 
     fold: Fold
     details: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A player's place as the index has it. `rank` counts from 1; None when unranked."""
 
     rank: int | None

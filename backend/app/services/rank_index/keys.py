@@ -5,7 +5,7 @@ best first; 6 of the event that reached it, earliest first; 6 of the player's id
 gives all members the same score, so nothing is ever rounded to a double.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
@@ -29,8 +29,7 @@ def encode_member(fold: Fold, *, descending: bool) -> bytes:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a member says: a total, the event that reached it and the player."""
 
     total_score: int

@@ -67,8 +67,12 @@ class Mirror:
         if new is not None:
             at = bisect_left(self._members, new)
             if at < len(self._members) or was_complete:
-                if at != after or not details:
+                if at != after:
                     raise MirrorError
+                if not details:
+                    # The writer's mirror ended above this row. Ours now does, too.
+                    self._cut(at)
+                    return
                 self._members.insert(at, new)
                 self._details[new] = details
                 changed = True
@@ -76,6 +80,19 @@ class Mirror:
                     del self._details[self._members.pop()]
         if changed:
             self.revision = next(_revisions)
+
+    def _cut(self, at: int) -> None:
+        if at < self._capacity // 2:
+            raise MirrorError
+        for member in self._members[at:]:
+            del self._details[member]
+        del self._members[at:]
+        self.revision = next(_revisions)
+
+    @property
+    def last(self) -> bytes:
+        """The member of the last row."""
+        return self._members[-1]
 
     def top(self, count: int) -> list[bytes]:
         """The members of the best `count` players, best first."""

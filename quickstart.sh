@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# Sets the service up and runs it. Needs Python 3.11 or newer, and nothing else.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$top/.venv
+log=$venv/quickstart.log
+backend=$top/backend
+needed_kb=700000 # what .venv takes, wheels on their way included
+
+usage() {
+    cat <<'END'
+Usage: ./quickstart.sh [--port N] [--data DIR] [--workers N] [--host H --expose]
+                              set up if needed, then run the service in the foreground
+       ./quickstart.sh demo [--players N] [--rate R] [--seconds S]
+                              fill the running service, then play live traffic on it
+       ./quickstart.sh watch [--player ID] [--top N]
+                              the live board in the terminal
+       ./quickstart.sh verify compare ledger, board and index
+       ./quickstart.sh test   set up and run all checks and tests
+       ./quickstart.sh bench [--quick]
+                              measure the service on servers of its own
+       ./quickstart.sh COMMAND --help
+                              all options of a command (serve, demo, watch, verify, rebuild, migrate)
+
+Everything is kept in .venv/ and data/ of this folder. The service listens on 127.0.0.1:8000.
+Environment: PYTHON (an interpreter to use), DATABASE_URL and REDIS_URL (servers of your own).
+END
+}
+
+fail() {
+    printf 'quickstart: %s\n' "$1" >&2
+    exit 1
+}
+
+# The interpreter for .venv: the first that is new enough and can make one.
+find_python() {
+    local name found='' can_make='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+    for name in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+        command -v "$name" >/dev/null 2>&1 || continue
+        if "$name" -c "$can_make" >/dev/null 2>&1; then
+            command -v "$name"
+            return
+        fi
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            found=$name
+        fi
+    done
+    [ -z "$found" ] ||
+        fail "$found lacks its venv module: install it (Debian, Ubuntu: apt install python3-venv)"
+    fail "no Python 3.11 or newer was found (tried python3 and python3.11 to python3.14)"
+}
+
+# What .venv must have been made from; another folder counts, as scripts name their interpreter.
+fingerprint() {
+    "$venv/bin/python" -I -c 'import hashlib, sys
+digest = hashlib.sha256(sys.argv[1].encode())
+for name in sys.argv[2:]:
+    with open(name, "rb") as file:
+        digest.update(file.read())
+print(digest.hexdigest())' "$top $(readlink "$venv/bin/python")" "$1" "$backend/pyproject.toml"
+}
+
+is_current() { # <requirements file>
+    [ -x "$venv/bin/leaderboard" ] || return 1
+    local want
+    want=$(fingerprint "$1" 2>/dev/null) || return 1
+    [ "$(cat "$venv/stamp-$(basename "$1" .txt)" 2>/dev/null)" = "$want" ]
+}
+
+say() { # one line, written over on a terminal
+    if [ -t 2 ]; then
+        printf '\r\033[Kquickstart: %s' "$1" >&2
+    else
+        printf 'quickstart: %s\n' "$1" >&2
+    fi
+}
+
+# Runs a step quietly; if it fails, says why in one line and where the rest is.
+step() { # <what> <command...>
+    local what=$1 code=0 seconds=0 pid
+    shift
+    say "$what ..."
+    "$@" >>"$log" 2>&1 9>&9 &
+    pid=$!
+    if [ -t 2 ]; then
+        while kill -0 "$pid" 2>/dev/null; do
+            say "$what ... $seconds s"
+            seconds=$((seconds + 1))
+            sleep 1
+        done
+    fi
+    wait "$pid" || code=$?
+    [ "$code" -eq 0 ] && return
+    [ ! -t 2 ] || printf '\n' >&2
+    if grep -qi 'no space left\|disk quota exceeded' "$log" 2>/dev/null; then
+        fail "the disk is full: $what failed"
+    fi
+    fail "$what failed: $(grep -i 'error' "$log" | tail -n 1 || true) (see $log)"
+}
+
+install() { # <requirements file>
+    local pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input) free stamp
+    stamp=$(basename "$1" .txt)
+    free=$(df -Pk "$venv" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$needed_kb" ] ||
+        fail "the disk is full: $((free / 1024)) MB free in $top, $((needed_kb / 1024)) MB are needed"
+    : >"$log" || fail "cannot write $log"
+    if ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>>"$log"; then
+        local python
+        python=$(find_python)
+        # All but the lock that is held: what another Python left, or half a set-up.
+        find "$venv" -mindepth 1 -maxdepth 1 ! -name quickstart.lock ! -name quickstart.log \
+            -exec rm -rf {} +
+        step "making .venv with $python" "$python" -m venv "$venv"
+    fi
+    rm -f "$venv"/stamp-*
+    step "installing $(grep -c '==' "$1") pinned packages into .venv" \
+        "${pip[@]}" install --require-hashes -r "$1"
+    step "installing the service" \
+        "${pip[@]}" install --no-build-isolation --no-deps -e "$backend"
+    # The packages for tests include those for running.
+    fingerprint "$backend/requirements.txt" >"$venv/stamp-requirements"
+    [ "$stamp" = requirements ] || fingerprint "$1" >"$venv/stamp-$stamp"
+    say "set up."
+    [ ! -t 2 ] || printf '\n' >&2
+}
+
+setup() { # <requirements file>
+    is_current "$1" && return
+    mkdir -p "$venv" 2>/dev/null || fail "cannot create $venv: is the disk full or read-only?"
+    # Two first runs at once: one sets up, the other waits. The lock belongs to the open file that
+    # this shell and its children share, so it is gone when they are, however they end.
+    exec 9>"$venv/quickstart.lock" || fail "cannot write $venv/quickstart.lock"
+    local python=$venv/bin/python
+    "$python" -c '' >/dev/null 2>&1 || python=$(find_python)
+    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    is_current "$1" || install "$1"
+    exec 9>&-
+}
+
+# All checks, then all tests; what each of them concluded stands last.
+run_tests() {
+    local output check_code=0 test_code=0
+    output=$(mktemp -d "${TMPDIR:-/tmp}/quickstart.XXXXXX") || fail "cannot write to ${TMPDIR:-/tmp}"
+    # shellcheck disable=SC2064 # the folder's name is wanted now
+    trap "rm -rf '$output'" EXIT
+    "$backend/scripts/check" 2>&1 | tee "$output/check" || check_code=$?
+    "$backend/scripts/test" "$@" 2>&1 | tee "$output/test" || test_code=$?
+    printf '\n'
+    tail -qn 1 "$output/check" "$output/test"
+    [ "$check_code" -eq 0 ] && [ "$test_code" -eq 0 ]
+}
+
+case ${1:-} in
+help | -h | --help)
+    usage
+    ;;
+test)
+    setup "$backend/requirements-dev.txt"
+    shift
+    run_tests "$@"
+    ;;
+bench)
+    setup "$backend/requirements.txt"
+    shift
+    cd "$backend"
+    exec "$venv/bin/python" -m benchmarks "$@"
+    ;;
+'' | -*)
+    setup "$backend/requirements.txt"
+    exec "$venv/bin/leaderboard" serve "$@"
+    ;;
+serve | demo | watch | verify | rebuild | migrate)
+    setup "$backend/requirements.txt"
+    exec "$venv/bin/leaderboard" "$@"
+    ;;
+*)
+    fail "there is no command '$1' (see ./quickstart.sh --help)"
+    ;;
+esac
