@@ -318,8 +318,11 @@ async def test_health_tells_of_each_part(worker):
     assert parts["redis"]["latency_ms"] > 0
     assert health.pop("version")
     assert health == {"status": "ok", "clients": 0, "total_players": 1}
-    worker.standings.index.distrust("doubt")
-    doubted = (await worker.client.get(f"{BASE}/health")).json()
+    for _ in range(50):  # the keeper may be quick to earn trust back
+        worker.standings.index.distrust("doubt")
+        doubted = (await worker.client.get(f"{BASE}/health")).json()
+        if doubted["status"] != "ok":
+            break
     assert (doubted["status"], doubted["index"]["status"]) == ("degraded", "degraded")
     assert doubted["index"]["detail"] == "doubt"
 

@@ -78,6 +78,7 @@ class Batch:
     folds: dict[BoardSeason, dict[int, Fold]] = field(default_factory=dict)
     keys: dict[bytes, UsedKey] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    known: dict[tuple[int, int, int], Fold] = field(default_factory=dict)
 
 
 class Writer:
@@ -219,7 +220,7 @@ class Writer:
         used: dict[bytes, UsedKey],
     ) -> Batch:
         """Decides on every item alone, in the order in which they came."""
-        batch = Batch()
+        batch = Batch(known=known)
         for item, session_id in zip(items, ids, strict=True):
             submission = item.submission
             try:
@@ -320,14 +321,17 @@ class Writer:
                 raise KeyRaceError
         await ledger.insert_sessions(connection, batch.rows)
         # In the order of all locks, whatever the order in which the scores came.
-        await ledger.upsert_folds(
-            connection,
-            [
-                (board.key, folds[user_id])
-                for board, folds in sorted(batch.folds.items(), key=lambda each: each[0].key)
-                for user_id in sorted(folds)
-            ],
-        )
+        folds = [
+            (board.key, changed[user_id])
+            for board, changed in sorted(batch.folds.items(), key=lambda each: each[0].key)
+            for user_id in sorted(changed)
+        ]
+        known = batch.known
+        there = [each for each in folds if (*each[0], each[1].user_id) in known]
+        await ledger.store_folds(connection, there, new=False)
+        if len(there) < len(folds):
+            fresh = [each for each in folds if (*each[0], each[1].user_id) not in known]
+            await ledger.store_folds(connection, fresh, new=True)
 
     async def _index(self, batch: Batch) -> None:
         """Brings a committed batch into the index and answers its items."""

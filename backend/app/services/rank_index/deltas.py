@@ -47,6 +47,7 @@ class Delta:
     version: int
     players: int
     records: NDArray[np.void]
+    window: int
     packed_details: bytes
 
     @classmethod
@@ -57,6 +58,7 @@ class Delta:
             int(fields[b"v"]),
             int(fields[b"n"]),
             np.frombuffer(fields[b"r"], RECORD),
+            int(fields[b"w"]),
             fields[b"d"],
         )
 
@@ -70,21 +72,26 @@ class Delta:
         high, low = self.records["version_high"], self.records["version_low"]
         return np.asarray((high.astype(np.int64) << 32) | low, np.int64)
 
-    def steps(self) -> Iterator[tuple[bytes | None, bytes | None, int, bytes]]:
-        """(old member, new member, new rank from 0, details) of each player; details are
-        empty beyond the window."""
+    def steps(self, rows: int) -> Iterator[tuple[bytes | None, bytes | None, int, bytes]]:
+        """(old member, new member, new rank from 0, details) of each player whose step touches
+        the best `rows` or the total. Details are empty beyond the writer's window."""
         at = 0
         packed = self.packed_details
-        records: list[Any] = self.records.tolist()
-        for record in records:
-            (size,) = struct.unpack_from(">I", packed, at)
-            details = packed[at + 4 : at + 4 + size]
-            at += 4 + size
-            yield pad(record[4]), pad(record[5]), record[7], details
+        wanted = self._touching(rows) | (self.records["after"] < self.window)
+        records: list[Any] = self.records[wanted].tolist()
+        for _, _, _, _, old, new, _, after in records:
+            details = b""
+            if after < self.window:
+                (size,) = struct.unpack_from(">I", packed, at)
+                details = packed[at + 4 : at + 4 + size]
+                at += 4 + size
+            yield pad(old), pad(new), after, details
 
     def touches(self, rows: int) -> bool:
         """Whether any step began or ended among the best `rows`, or changed the total."""
+        return bool(self._touching(rows).any())
+
+    def _touching(self, rows: int) -> NDArray[np.bool_]:
         before, after = self.records["before"], self.records["after"]
-        return bool(
-            ((before < rows) | (after < rows) | (before == UNRANKED) | (after == UNRANKED)).any()
-        )
+        joined_or_left = (before == UNRANKED) | (after == UNRANKED)
+        return np.asarray((before < rows) | (after < rows) | joined_or_left)

@@ -51,7 +51,7 @@ class Mirror:
     def take(self, delta: Delta) -> None:
         """Applies one step of the index. Raises MirrorError if the two don't fit."""
         if delta.touches(len(self._members)):
-            for old, new, after, details in delta.steps():
+            for old, new, after, details in delta.steps(len(self._members)):
                 self._move(old, new, after, details)
         if self._players != delta.players:
             raise MirrorError
