@@ -134,7 +134,7 @@ class RankIndex:
         self._chunk = settings.index_chunk
         self._scripts = {
             name: Script(client, f"{name}.lua")
-            for name in ("apply", "ranks", "window", "promote", "forget")
+            for name in ("apply", "ranks", "window", "promote", "forget", "settle")
         }
         self._doubts = 1
         self._trusted_at = 0

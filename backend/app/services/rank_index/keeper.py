@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections import deque
 
 import structlog
 from redis.exceptions import RedisError
@@ -15,19 +14,15 @@ from app.services import ledger
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
 from app.services.rank_index.rebuild import rebuild
-from app.services.rank_index.tail import (
-    Mark,
-    Watermark,
-    read_tail,
-    settled,
-    take_mark,
-)
+from app.services.rank_index.tail import Watermark, read_tail, take_mark, wait_settled
 from app.services.rows import encode_details
 
 log = structlog.get_logger(__name__)
 
 CHUNK = 1_000
 RETRY_SECONDS = 0.1
+SETTLE_SECONDS = 0.2
+"""A writer's transaction takes milliseconds; for a long one the next sweep looks again."""
 
 
 class Keeper:
@@ -40,7 +35,6 @@ class Keeper:
         self._follower = follower
         self._engine = engine
         self._interval = settings.sweep_interval
-        self._marks: deque[Mark] = deque(maxlen=100)
         self._token = secrets.token_hex(8)
         self._doubt = asyncio.Event()
         self.swept = 0
@@ -126,25 +120,21 @@ class Keeper:
         heard = self._follower.recent
         async with raw_connection(self._engine) as connection:
             mark = await take_mark(connection)
-            done = await settled(connection, self._marks)
-            tail = (
-                await read_tail(connection, since)
-                if mark.watermark.event_id > since.event_id
-                else {}
-            )
-        self._marks.append(mark)
+            if mark.watermark.event_id <= since.event_id:
+                return
+            # What was read before everybody up to the mark had ended would have to be read again.
+            is_settled = await wait_settled(connection, mark, SETTLE_SECONDS)
+            tail = await read_tail(connection, since)
+        epoch, position = state.epoch, state.position
+        if self._follower.epoch == epoch:
+            position = max(position, self._follower.position)
         missing = [user_id for user_id, newest in tail.items() if heard.get(user_id, 0) < newest]
         await self._apply(missing)
-        if done:
-            reached = done[-1].watermark
-            while self._marks and self._marks[0].watermark.event_id <= reached.event_id:
-                if self._marks[0] is mark:
-                    break
-                self._marks.popleft()
-            if reached.event_id > since.event_id:
-                await index.client.hset(index.state_key, "watermark", reached.encode())
-                for user_id in [u for u, seen in heard.items() if seen <= reached.event_id]:
-                    del heard[user_id]
+        if is_settled:
+            await index.call("settle", epoch, position, mark.watermark.encode())
+            settled = mark.watermark.event_id
+            for user_id in [each for each, seen in heard.items() if seen <= settled]:
+                del heard[user_id]
 
     async def _apply(self, user_ids: list[int]) -> None:
         index = self._index

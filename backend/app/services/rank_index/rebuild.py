@@ -1,6 +1,5 @@
 """Building the index anew from the folds, beside the old one and under full writing."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from app.core.database import raw_connection
 from app.core.redis import AWAY
 from app.services import ledger
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
-from app.services.rank_index.tail import BEGINNING, settled, take_mark
+from app.services.rank_index.tail import BEGINNING, take_mark, wait_settled
 
 log = structlog.get_logger(__name__)
 
@@ -58,12 +57,8 @@ async def _build(
     async with raw_connection(engine) as connection:
         mark = await take_mark(connection)
         watermark = mark.watermark
-        for _ in range(int(SETTLE_SECONDS / 0.05)):
-            if await settled(connection, [mark]):
-                break
-            await asyncio.sleep(0.05)
-        else:
-            # Some other long transaction writes; the sweeper will then look at everything.
+        if not await wait_settled(connection, mark, SETTLE_SECONDS):
+            # Some long transaction writes; the sweeper will then look at everything.
             watermark = BEGINNING
         total = await connection.fetchval(
             "SELECT count(*) FROM leaderboard WHERE board_id = $1 AND season = $2",

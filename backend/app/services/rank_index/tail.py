@@ -6,7 +6,7 @@ first transaction id that was not yet given out then: once every transaction bef
 ended, whoever drew a number up to the mark has committed or never will.
 """
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,8 @@ SELECT user_id, max(id) AS newest FROM (
     SELECT user_id, id FROM player_events WHERE id > $1
 ) AS tail GROUP BY user_id
 """
+
+SETTLE_STEP = 0.02
 
 MARGIN = timedelta(minutes=15)
 """How much older than its submission a session may be dated (`played_at`), and then some."""
@@ -68,12 +70,14 @@ async def take_mark(connection: RawConnection) -> Mark:
     return Mark(Watermark(sequence[0], sequence[1]), snapshot["xmax"])
 
 
-async def settled(connection: RawConnection, marks: Sequence[Mark]) -> list[Mark]:
-    """The marks before which every transaction has ended."""
-    snapshot = await connection.fetchrow(_SNAPSHOT)
-    if snapshot is None:
-        raise AssertionError
-    return [mark for mark in marks if mark.next_transaction <= snapshot["xmin"]]
+async def wait_settled(connection: RawConnection, mark: Mark, seconds: float) -> bool:
+    """Waits until every transaction from before the mark has ended. False if one still has not."""
+    for _ in range(max(1, int(seconds / SETTLE_STEP))):
+        snapshot = await connection.fetchrow(_SNAPSHOT)
+        if snapshot is not None and mark.next_transaction <= snapshot["xmin"]:
+            return True
+        await asyncio.sleep(SETTLE_STEP)
+    return False
 
 
 async def read_tail(connection: RawConnection, since: Watermark) -> dict[int, int]:
