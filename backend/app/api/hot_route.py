@@ -50,8 +50,8 @@ class HotRoutes:
         """The handler; the last part of the path is then in the scope as `hot_parameter`."""
         method, path = scope["method"], scope["path"]
         handler = self._whole.get((method, path))
-        if handler is None:
-            at = path.rfind("/") + 1
+        at = path.rfind("/") + 1
+        if handler is None and at < len(path):
             handler = self._with_id.get((method, path[:at]))
             scope["hot_parameter"] = path[at:]
         return handler
