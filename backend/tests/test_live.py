@@ -326,3 +326,20 @@ async def test_exact_numbers_reach_the_watcher(sandbox):
         async with watching(address, ada) as watcher:
             await post(client, ada, MIN)
             await until(lambda: watcher.top and watcher.top[0]["total_score"] == MIN)
+
+
+async def test_every_worker_shows_a_score_at_once(sandbox):
+    """Ranks everywhere and pages where it was sent: with the answer. Pages elsewhere: in 100 ms."""
+    async with sandbox.worker() as one, sandbox.worker() as two:
+        players = await one.add_players(5)
+        for number in range(12):
+            player = players[number % 5]
+            answer = await one.submit(player, 10 * (number + 1))
+            assert answer.status_code == 200
+            asked = await two.rank(player)
+            assert asked["rank"] == answer.json()["new_rank"]
+            expected = [row["total_score"] for row in await one.top()]
+            assert (await one.rank(player))["score"] in expected
+            # After this time a worker asks for the index's position before it shows a page.
+            await asyncio.sleep(0.1)
+            assert [row["total_score"] for row in await two.top()] == expected
