@@ -357,10 +357,13 @@ async def test_a_writer_that_died_before_the_index_is_swept_up(sandbox):
         assert await verify(sandbox.settings, found.append) == 0, found
 
 
-async def test_a_slow_transaction_is_not_swept_past(sandbox):
-    """A number drawn early and committed late must not fall below the watermark."""
+@pytest.mark.parametrize("others", [True, False])
+async def test_a_slow_transaction_is_not_swept_past(sandbox, others):
+    """A number drawn early and committed late must not fall below the watermark: neither while
+    later transactions end, nor when it is itself the newest one that there is."""
     async with sandbox.worker(sweep_interval=0.1) as worker:
         ada, bo = await worker.add_players(2)
+        await worker.submit(ada, 1)
         slow = await sandbox.connect()
         transaction = slow.transaction()
         await transaction.start()
@@ -370,7 +373,8 @@ async def test_a_slow_transaction_is_not_swept_past(sandbox):
             "RETURNING id", bo,
         )  # fmt: skip
         for _ in range(6):
-            await worker.submit(ada, 1)
+            if others:
+                await worker.submit(ada, 1)
             await asyncio.sleep(0.15)
         await slow.execute(
             "INSERT INTO leaderboard (board_id, season, user_id, total_score, achieved_id, "

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.services.service import Service
@@ -21,5 +20,3 @@ def get_service(connection: Request) -> Service:
 
 
 ServiceDep = Annotated[Service, Depends(get_service)]
-
-__all__ = ["HTTPConnection", "ServiceDep", "service_of"]

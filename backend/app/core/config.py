@@ -1,6 +1,5 @@
 """Settings, read from the environment (and `.env`), one flat class with sane defaults."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -74,4 +73,3 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
     access_log: bool = False
-    frontend_dist: Path | None = None

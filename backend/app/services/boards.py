@@ -46,10 +46,17 @@ class Boards:
 
     @classmethod
     async def load(cls, engine: AsyncEngine) -> "Boards":
-        """Reads all boards. Raises LookupError if the default board is missing."""
+        """Reads all boards. Raises LookupError if the default board is missing, or if there is
+        one that this version can't fold: better no start than wrong standings."""
         query = select(Board, Season.number).join(Season, Season.board_id == Board.id)
         async with engine.connect() as connection:
             rows = (await connection.execute(query)).all()
+        for row in rows:
+            if (row.operator, row.tie_policy) != ("sum", "ordinal"):
+                raise LookupError(
+                    f"board {row.slug!r} wants {row.operator} with {row.tie_policy} ties; "
+                    "this version knows sum with ordinal ties"
+                )
         boards = [
             BoardSeason(
                 row.id,

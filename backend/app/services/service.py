@@ -141,5 +141,5 @@ async def _chores(engine: AsyncEngine, settings: Settings) -> None:
                         _FORGET_KEYS, {"hours": settings.idempotency_hours}
                     )
                     forgotten = result.rowcount
-        except Exception:
+        except Exception:  # chores have an hour's patience, and must not end the worker
             log.exception("chores put off")

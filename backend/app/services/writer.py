@@ -140,7 +140,7 @@ class Writer:
                 items = [self._waiting.popleft() for _ in range(size)]
                 try:
                     await self._write(items)
-                except Exception:
+                except Exception:  # a defect of ours: nobody may be left waiting for it
                     log.exception("batch failed", size=size)
                     for item in items:
                         item.fail(InternalError("The score could not be written."))
@@ -234,7 +234,7 @@ class Writer:
             except AppError as error:
                 batch.refused.append((item, error))
                 continue
-            except Exception:
+            except Exception:  # one item's defect is not its neighbours'
                 log.exception("submission could not be decided on", user_id=submission.user_id)
                 batch.refused.append((item, InternalError("The score could not be counted.")))
                 continue
@@ -353,7 +353,7 @@ class Writer:
                 await self._answer_replay(default, item, session_id)
         except AppError as error:
             self._fail_open(batch, error)
-        except Exception:
+        except Exception:  # the scores are stored: whatever it was, say that a retry is safe
             log.exception("a committed batch could not be answered")
             self._fail_open(
                 batch,

@@ -419,7 +419,7 @@ class Hub:
                 await self._resync()
             except (NotLiveError, IndexAway):
                 continue  # the next on_sync asks again
-            except Exception:
+            except Exception:  # clients wait for it: log, and try again
                 log.exception("resync failed")
                 await asyncio.sleep(1)
                 self._resync_wanted.set()

@@ -37,8 +37,6 @@ class Keeper:
         self._interval = settings.sweep_interval
         self._token = secrets.token_hex(8)
         self._doubt = asyncio.Event()
-        self.swept = 0
-        """Folds that a sweep had to bring into the index because their writer could not."""
         index.on_distrust.append(self._doubt.set)
 
     async def run(self) -> None:
@@ -143,9 +141,9 @@ class Keeper:
                 folds = await ledger.named_folds(
                     connection, index.board.key, user_ids[at : at + CHUNK]
                 )
-            before = self._index.doubts
             applied = await index.apply(
                 [IndexedFold(fold, encode_details(fold, name)) for fold, name in folds]
             )
-            if before == self._index.doubts and applied.ranks:
-                self.swept += sum(old != new for old, new in applied.ranks)
+            moved = sum(old != new for old, new in applied.ranks)
+            if moved:
+                log.info("swept up", board=index.board.slug, players=moved)

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from app.core.database import RawConnection
 
 _SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM event_id_seq"
-_SNAPSHOT = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
-"""
+# Taken for this purpose, so that it is greater than all that were given out before. (A snapshot's
+# own upper end is no such bound: it is one past the newest transaction that has *ended*.)
+_NEXT_TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
+_OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 # The time bound lets whole partitions be left out; the BRIN index finds the rest.
 _TAIL = """
@@ -64,17 +64,16 @@ async def take_mark(connection: RawConnection) -> Mark:
     """The order matters: who drew a number that the first statement saw had a transaction id
     before the second one looked, because locking a player's row comes before drawing."""
     sequence = await connection.fetchrow(_SEQUENCE)
-    snapshot = await connection.fetchrow(_SNAPSHOT)
-    if sequence is None or snapshot is None:
+    if sequence is None:
         raise AssertionError
-    return Mark(Watermark(sequence[0], sequence[1]), snapshot["xmax"])
+    next_transaction: int = await connection.fetchval(_NEXT_TRANSACTION)
+    return Mark(Watermark(sequence[0], sequence[1]), next_transaction)
 
 
 async def wait_settled(connection: RawConnection, mark: Mark, seconds: float) -> bool:
     """Waits until every transaction from before the mark has ended. False if one still has not."""
     for _ in range(max(1, int(seconds / SETTLE_STEP))):
-        snapshot = await connection.fetchrow(_SNAPSHOT)
-        if snapshot is not None and mark.next_transaction <= snapshot["xmin"]:
+        if mark.next_transaction <= await connection.fetchval(_OLDEST_OPEN):
             return True
         await asyncio.sleep(SETTLE_STEP)
     return False
