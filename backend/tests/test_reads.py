@@ -133,6 +133,29 @@ async def test_around(board):
     assert len(default["entries"]) == 11
 
 
+async def test_windows_that_share_a_call_are_each_ones_own(board, monkeypatch):
+    from app.services.rank_index import index
+
+    monkeypatch.setattr(index, "MEMBERS_PER_CALL", 50)  # so that a call must be split, too
+    board.worker.standings.follower.mirror = None  # so that pages are read from the index
+    standings = board.standings()
+    (stranger,) = await board.worker.add_players(1, prefix="stranger")
+    ranks = [*range(1, PLAYERS + 1)]
+    pages = await asyncio.gather(
+        *(get(board.worker, f"around/{standings[rank - 1]}", radius=rank % 13) for rank in ranks),
+        *(get(board.worker, "top", limit=rank, offset=60 - rank) for rank in ranks),
+    )
+    around, top = pages[:PLAYERS], pages[PLAYERS:]
+    for rank, page in zip(ranks, around, strict=True):
+        assert rows(page["entries"]) == board.rows(max(0, rank - 1 - rank % 13), rank + rank % 13)
+    for rank, page in zip(ranks, top, strict=True):
+        assert rows(page["entries"]) == board.rows(60 - rank, 60)
+    answers = await asyncio.gather(
+        *(board.worker.client.get(f"{BASE}/around/{each}") for each in (stranger, 10**9))
+    )
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
 async def test_friends(board):
     standings = board.standings()
     (stranger,) = await board.worker.add_players(1, prefix="stranger")
@@ -321,7 +344,7 @@ async def test_health_tells_of_each_part(worker):
     for _ in range(50):  # the keeper may be quick to earn trust back
         worker.standings.index.distrust("doubt")
         doubted = (await worker.client.get(f"{BASE}/health")).json()
-        if doubted["status"] != "ok":
+        if doubted["index"]["status"] != "ok":
             break
     assert (doubted["status"], doubted["index"]["status"]) == ("degraded", "degraded")
     assert doubted["index"]["detail"] == "doubt"

@@ -76,7 +76,7 @@ SUBMIT_ERRORS = declare(
     DatabaseAway,
 )
 BODY_ERRORS = declare(BodyTooLarge, UnsupportedMediaType, InvalidInput, Overloaded, DatabaseAway)
-LIST_ERRORS = declare(UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway)
+LIST_ERRORS = declare(UnknownBoard, UnknownSeason, InvalidInput, Overloaded, DatabaseAway)
 RANK_ERRORS = declare(
     UnknownPlayer, NotRanked, UnknownBoard, UnknownSeason, InvalidInput, Overloaded, DatabaseAway
 )

@@ -11,12 +11,22 @@ from app.core.errors import NotRanked, UnknownPlayer
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.follower import Follower
-from app.services.rank_index.index import Applied, IndexAway, IndexedFold, RankIndex, Ranks
+from app.services.rank_index.index import (
+    Applied,
+    IndexAway,
+    IndexedFold,
+    Neighbourhood,
+    RankIndex,
+    Ranks,
+    RankSpan,
+    Window,
+)
 from app.services.rank_index.keys import decode_member
 from app.services.rows import encode_details, encode_entry, encode_list
 from app.services.sql_standings import NamedFold, SqlStandings, Totals
 
 RANKS_PER_CALL = 500
+WINDOWS_PER_CALL = 64
 MAX_LOOKUPS = 20_000
 PAGES_KEPT = 256
 
@@ -81,8 +91,11 @@ class Standings:
         self._in_sql: Coalescer[int, tuple[Totals, int | None]] = Coalescer(
             self._ranks_in_sql, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
-        self._lookups: Coalescer[int, NamedFold | None] = Coalescer(
-            self._look_up, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS
+        self._windows: Coalescer[RankSpan | Neighbourhood, Window] = Coalescer(
+            self.index.windows, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS
+        )
+        self._lookups: Coalescer[Sequence[int], dict[int, NamedFold]] = Coalescer(
+            self._look_up, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
         self._pages: dict[tuple[int, int], tuple[tuple[int, int, str], Page]] = {}
         self._entries: dict[tuple[int, int], tuple[int, bytes]] = {}
@@ -151,15 +164,14 @@ class Standings:
     # For the hub
 
     async def named(self, user_ids: Sequence[int]) -> dict[int, NamedFold]:
-        """Names and folds of the players there are among these."""
-        if len(user_ids) > 1:
-            return await self._sql.players(user_ids)
-        found = await self._lookups.get(user_ids[0])
-        return {} if found is None else {user_ids[0]: found}
+        """Names and folds of these players, unknown ones left out. Who asks at the same time
+        shares a query and its answer, so there may be more in it than was asked for."""
+        return await self._lookups.get(user_ids) if user_ids else {}
 
-    async def _look_up(self, user_ids: Sequence[int]) -> list[NamedFold | None]:
-        found = await self._sql.players(user_ids)
-        return [found.get(user_id) for user_id in user_ids]
+    async def _look_up(self, wanted: Sequence[Sequence[int]]) -> list[dict[int, NamedFold]]:
+        unique = sorted({user_id for user_ids in wanted for user_id in user_ids})
+        found = await self._sql.players(unique)
+        return [found] * len(wanted)
 
     async def locate(self, user_ids: Sequence[int]) -> Ranks:
         """Ranks, members and the position they hold at, in the order asked. Raises IndexAway."""
@@ -195,7 +207,7 @@ class Standings:
             if page is not None:
                 return page
         try:
-            window = await self.index.window(offset, offset + limit - 1)
+            window = await self._window(RankSpan(offset, offset + limit - 1))
         except IndexAway:
             totals, folds = await self._sql.page(limit, offset)
             entries = b",".join(
@@ -234,7 +246,7 @@ class Standings:
         """The player and up to `radius` neighbours on each side. Raises UnknownPlayer,
         NotRanked."""
         try:
-            window = await self.index.around(user_id, radius)
+            window = await self._window(Neighbourhood(user_id, radius))
         except IndexAway:
             window = None
         if window is None or window.first is None:
@@ -249,6 +261,12 @@ class Standings:
         totals = Totals(window.players, window.version)
         ranked = list(enumerate(window.members, window.first + 1))
         return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    async def _window(self, wanted: RankSpan | Neighbourhood) -> Window:
+        """From the index, in a call shared with whoever waits too. Raises IndexAway."""
+        if not self.index.available:
+            raise IndexAway(self.index.reason)
+        return await self._windows.get(wanted)
 
     async def among(self, user_ids: Sequence[int]) -> Page:
         """These players with their true ranks, best first; players without one left out."""
@@ -278,7 +296,7 @@ class Standings:
             (rank, decode_member(member, descending=self.board.descending))
             for rank, member in ranked
         ]
-        players = await self._sql.players([place.user_id for _, place in places])
+        players = await self.named([place.user_id for _, place in places])
         return b",".join(
             encode_entry(
                 rank, encode_details(named.fold, named.username, total_score=place.total_score)

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
@@ -27,6 +27,9 @@ from app.services.rank_index.keys import (
 
 UNRANKED = 0xFFFF_FFFF
 """What the scripts answer for "no rank"."""
+
+MEMBERS_PER_CALL = 4_000
+"""Members read by one script call: a millisecond or two of Redis' time."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,38 @@ class State:
     watermark: str
 
 
+class RankSpan(NamedTuple):
+    """The members from rank `first` to `last`, both from 0 and included."""
+
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def arguments(self) -> tuple[bytes | str | int, ...]:
+        """As `windows.lua` reads them."""
+        return ("rank", self.first, self.last, 0, 0)
+
+
+class Neighbourhood(NamedTuple):
+    """A player's member with up to `radius` neighbours on each side."""
+
+    user_id: int
+    radius: int
+
+    @property
+    def size(self) -> int:
+        return 2 * self.radius + 1
+
+    @property
+    def arguments(self) -> tuple[bytes | str | int, ...]:
+        """As `windows.lua` reads them."""
+        return ("around", *locate(self.user_id), self.user_id.to_bytes(6, "big"), self.radius)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Neighbouring members; `first` is the rank of the first, from 0, or None if unranked."""
@@ -93,6 +128,19 @@ class Window:
     players: int
     first: int | None
     members: list[bytes]
+
+
+def _chunks(
+    wanted: Sequence[RankSpan | Neighbourhood],
+) -> Iterator[Sequence[RankSpan | Neighbourhood]]:
+    """Windows that one script call may answer without keeping Redis from others for long."""
+    start = size = 0
+    for at, each in enumerate(wanted):
+        if at > start and size + each.size > MEMBERS_PER_CALL:
+            yield wanted[start:at]
+            start, size = at, 0
+        size += each.size
+    yield wanted[start:]
 
 
 def _from_zero(rank: int) -> int | None:
@@ -134,7 +182,7 @@ class RankIndex:
         self._chunk = settings.index_chunk
         self._scripts = {
             name: Script(client, f"{name}.lua")
-            for name in ("apply", "ranks", "window", "promote", "forget", "settle")
+            for name in ("apply", "ranks", "windows", "promote", "forget", "settle")
         }
         self._doubts = 1
         self._trusted_at = 0
@@ -252,23 +300,28 @@ class RankIndex:
         place = decode_member(member, descending=self.board.descending)
         return Standing(rank + 1, place, member, int.from_bytes(version, "big"))
 
+    async def windows(
+        self, wanted: Sequence[RankSpan | Neighbourhood], *, doubted: bool = False
+    ) -> list[Window]:
+        """The windows asked for, in order; those of one script call hold at one position."""
+        call = self.call if doubted else self._read
+        found: list[Window] = []
+        for chunk in _chunks(wanted):
+            arguments = [argument for each in chunk for argument in each.arguments]
+            _, epoch, position, version, players, *rest = await call("windows", *arguments)
+            found += [
+                Window(
+                    epoch.decode(), position, version, players, None if first < 0 else first,
+                    split(blob),
+                )
+                for first, blob in zip(rest[::2], rest[1::2], strict=True)
+            ]  # fmt: skip
+        return found
+
     async def window(self, first: int, last: int, *, doubted: bool = False) -> Window:
         """The members from rank `first` to `last`, both from 0 and included."""
-        call = self.call if doubted else self._read
-        return self._to_window(await call("window", "rank", first, last))
-
-    async def around(self, user_id: int, radius: int) -> Window:
-        """The player's member with up to `radius` neighbours on each side."""
-        answer = await self._read(
-            "window", "around", *locate(user_id), user_id.to_bytes(6, "big"), radius
-        )
-        return self._to_window(answer)
-
-    def _to_window(self, answer: list[Any]) -> Window:
-        _, epoch, position, version, players, first, blob = answer
-        return Window(
-            epoch.decode(), position, version, players, None if first < 0 else first, split(blob)
-        )
+        (window,) = await self.windows([RankSpan(first, last)], doubted=doubted)
+        return window
 
     async def state(self) -> State | None:
         """Where the index is; None if there is none. Raises IndexAway."""
