@@ -14,6 +14,7 @@ SUBMIT = "/api/leaderboard/submit"
 BATCH = "/api/leaderboard/submit/batch"
 RANKS = "/api/leaderboard/ranks"
 USERS = "/api/users"
+BOARDS = "/api/boards"
 PLAYER = 1
 """The one player whom these requests are about."""
 
@@ -363,6 +364,10 @@ def _number_queries(name: str, most: int, least: int) -> Iterator[str]:
     yield f"{name}={least}&{name}=x"
 
 
+UNKNOWN_SLUGS = ("nope", "GLOBAL", "a" * 64)
+NOT_SLUGS = ("a" * 65, "a%20b", "%00", "%C3%A9", "%F0%9F%91%BE", "global%0A")
+
+
 def _boards() -> Iterator[Bad]:
     """What holds for every read: which board, which season."""
     base = "/api/leaderboard"
@@ -382,13 +387,24 @@ def _boards() -> Iterator[Bad]:
         missing = replace(here, status=404, code="unknown-season")
         yield replace(missing, id="season 2", url=f"{url}?season=2")
         yield replace(missing, id="season 2^31-1", url=f"{url}?season={2**31 - 1}")
-        for slug in ("nope", "GLOBAL", "a" * 64):
+        for slug in UNKNOWN_SLUGS:
             yield replace(
                 here, id=f"board={slug[:9]}", url=f"{url}?board={slug}",
                 status=404, code="unknown-board",
             )  # fmt: skip
-        for slug in ("a" * 65, "a%20b", "%00", "%C3%A9", "%F0%9F%91%BE", "global%0A"):
+        for slug in NOT_SLUGS:
             yield replace(here, id=f"board={slug[:9]}", url=f"{url}?board={slug}", field="board")
+
+
+def _profiles() -> Iterator[Bad]:
+    """A board by its slug in the path."""
+    for template in (f"{BOARDS}/{{slug}}", f"{BOARDS}/{{slug}}/seasons"):
+        here = Bad("", "GET", template, "slug")
+        for slug in NOT_SLUGS:
+            yield replace(here, id=f"slug {slug[:9]}", url=template.replace("{slug}", slug))
+        missing = replace(here, status=404, code="unknown-board")
+        for slug in UNKNOWN_SLUGS:
+            yield replace(missing, id=f"slug {slug[:9]}", url=template.replace("{slug}", slug))
 
 
 def _reads() -> Iterator[Bad]:
@@ -432,4 +448,6 @@ def _ranks() -> Iterator[Bad]:
     yield from _bad_bodies("POST", RANKS, RANKS, b'{"user_ids": [1]}')
 
 
-CASES = [*_submits(), *_keys(), *_batches(), *_boards(), *_reads(), *_ranks(), *_users()]
+CASES = [
+    *_submits(), *_keys(), *_batches(), *_boards(), *_profiles(), *_reads(), *_ranks(), *_users(),
+]  # fmt: skip

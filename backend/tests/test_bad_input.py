@@ -144,6 +144,9 @@ PATHS = {
     "/api/leaderboard/around/1": "GET",
     "/api/users": "GET, POST",
     "/api/users/1": "GET, PATCH",
+    "/api/boards": "GET",
+    "/api/boards/global": "GET",
+    "/api/boards/global/seasons": "GET",
 }
 
 
@@ -165,8 +168,8 @@ async def test_a_wrong_method(target, path):
     [
         "/", "/api", "/api/leaderboard", "/api/leaderboard/", "/api/leaderboard/nope",
         "/api/leaderboard/rank", "/api/leaderboard/rank/", "/api/leaderboard/rank/1/2",
-        "/api/leaderboard/TOP", "/api/users/1/2", "/api/%00", "/%ff", "/api/../etc/passwd",
-        "//", "/\u00e9", "/" + "a" * 10_000,
+        "/api/leaderboard/TOP", "/api/users/1/2", "/api/boards/", "/api/boards/global/",
+        "/api/%00", "/%ff", "/api/../etc/passwd", "//", "/\u00e9", "/" + "a" * 10_000,
     ],
     ids=lambda path: path[:40],
 )  # fmt: skip

@@ -20,6 +20,9 @@ OPERATIONS = {
     ("get", "/api/users"): ("200", "UserList"),
     ("get", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("patch", "/api/users/{user_id}"): ("200", "UserProfile"),
+    ("get", "/api/boards"): ("200", "BoardList"),
+    ("get", "/api/boards/{slug}"): ("200", "Board"),
+    ("get", "/api/boards/{slug}/seasons"): ("200", "SeasonList"),
 }
 LISTS = {("get", f"{BASE}/{path}") for path in ("top", "rank/{user_id}", "around/{user_id}")}
 LISTS.add(("post", f"{BASE}/ranks"))

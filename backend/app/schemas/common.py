@@ -16,7 +16,9 @@ Score = Annotated[
         examples=[1500],
     ),
 ]
+GAME_MODE = r"^[A-Za-z0-9_-]{1,32}$"
 SLUG = r"^[A-Za-z0-9_-]{1,64}$"
+Slug = Annotated[str, Field(pattern=SLUG, description="A board's slug.", examples=["global"])]
 BoardSlug = Annotated[
     str | None,
     Field(pattern=SLUG, description="A board's slug; `global` if left out."),

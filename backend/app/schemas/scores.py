@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from app.schemas.common import Score, Strict, UserId
+from app.schemas.common import GAME_MODE, Score, Strict, UserId
 from app.schemas.problem import Problem
 
 SubmissionKey = Annotated[
@@ -27,7 +27,7 @@ class ScoreSubmission(Strict):
     game_mode: Annotated[
         str,
         Field(
-            pattern=r"^[A-Za-z0-9_-]{1,32}$",
+            pattern=GAME_MODE,
             description="Letters, digits, `-` and `_`.",
             examples=["ranked"],
         ),

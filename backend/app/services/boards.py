@@ -1,8 +1,11 @@
 """Which boards there are, and which of them a game counts for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.errors import UnknownBoard, UnknownSeason
@@ -32,10 +35,44 @@ class BoardSeason:
         return self.game_modes is None or game_mode in self.game_modes
 
 
+@dataclass(frozen=True, slots=True)
+class SeasonPeriod:
+    """When a season is; `closed_at` is when its standings became final."""
+
+    number: int
+    starts_at: datetime
+    ends_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardProfile:
+    """What everybody may know of a board: its rules, how scores are shown, its seasons.
+
+    `seasons` are newest first, and the first one is the current one.
+    """
+
+    slug: str
+    name: str
+    game_modes: tuple[str, ...] | None
+    operator: str
+    sort_order: str
+    tie_policy: str
+    decimals: int
+    unit: str | None
+    seasons: tuple[SeasonPeriod, ...]
+
+    @property
+    def season(self) -> int:
+        """The number of the current season."""
+        return self.seasons[0].number
+
+
 class Boards:
     """The boards and seasons, as loaded at start. In order of `key`, the order of all locks."""
 
-    def __init__(self, seasons: list[BoardSeason]) -> None:
+    def __init__(self, seasons: list[BoardSeason], profiles: Sequence[BoardProfile]) -> None:
+        self._profiles = {profile.slug: profile for profile in profiles}
         self._by_name = {(board.slug, board.season): board for board in seasons}
         latest: dict[str, BoardSeason] = {}
         for board in sorted(seasons, key=lambda each: each.key):
@@ -48,7 +85,11 @@ class Boards:
     async def load(cls, engine: AsyncEngine) -> "Boards":
         """Reads all boards. Raises LookupError if the default board is missing, or if there is
         one that this version can't fold: better no start than wrong standings."""
-        query = select(Board, Season.number).join(Season, Season.board_id == Board.id)
+        query = (
+            select(Board, Season)
+            .join(Season, Season.board_id == Board.id)
+            .order_by(Board.id, Season.number.desc())
+        )
         async with engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         for row in rows:
@@ -69,7 +110,22 @@ class Boards:
         ]
         if not any(board.slug == DEFAULT_BOARD for board in boards):
             raise LookupError(f"the database has no board named {DEFAULT_BOARD!r}")
-        return cls(boards)
+        profiles = [
+            _profile(list(seasons)) for _, seasons in groupby(rows, key=lambda row: row.slug)
+        ]
+        return cls(boards, profiles)
+
+    @property
+    def profiles(self) -> list[BoardProfile]:
+        """All boards, the oldest one first."""
+        return list(self._profiles.values())
+
+    def profile(self, slug: str) -> BoardProfile:
+        """Raises UnknownBoard."""
+        found = self._profiles.get(slug)
+        if found is None:
+            raise UnknownBoard(f"There is no board {slug!r}.")
+        return found
 
     @property
     def default(self) -> BoardSeason:
@@ -95,3 +151,22 @@ class Boards:
         if found is None:
             raise UnknownSeason(f"Board {current.slug!r} has no season {season}.")
         return found
+
+
+def _profile(seasons: Sequence[Row[Board, Season]]) -> BoardProfile:
+    """A board from its rows, one a season."""
+    board = seasons[0]
+    return BoardProfile(
+        board.slug,
+        board.name,
+        None if board.game_modes is None else tuple(board.game_modes),
+        board.operator,
+        board.sort_order,
+        board.tie_policy,
+        board.decimals,
+        board.unit,
+        tuple(
+            SeasonPeriod(each.number, each.starts_at, each.ends_at, each.closed_at)
+            for each in seasons
+        ),
+    )

@@ -198,6 +198,66 @@ export interface paths {
         patch: operations["change_user_api_users__user_id__patch"];
         trace?: never;
     };
+    "/api/boards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Boards
+         * @description All boards with their rules, bounds and tiers.
+         */
+        get: operations["list_boards_api_boards_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/boards/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Board
+         * @description A board's rules, bounds and tiers.
+         */
+        get: operations["get_board_api_boards__slug__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/boards/{slug}/seasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Seasons
+         * @description A board's seasons, newest first.
+         */
+        get: operations["list_seasons_api_boards__slug__seasons_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -261,6 +321,78 @@ export interface components {
         BatchSubmission: {
             /** Submissions */
             submissions: components["schemas"]["ScoreSubmission"][];
+        };
+        /**
+         * Board
+         * @description What ranks whom, and how it is shown.
+         */
+        Board: {
+            /**
+             * Slug
+             * @example global
+             */
+            slug: string;
+            /**
+             * Name
+             * @example Global
+             */
+            name: string;
+            /**
+             * Game Modes
+             * @description The modes whose games count; null for all.
+             * @example [
+             *       "ranked"
+             *     ]
+             */
+            game_modes: string[] | null;
+            /**
+             * Operator
+             * @description How a player's games add up.
+             * @enum {string}
+             */
+            operator: "sum" | "best" | "latest";
+            /**
+             * Sort Order
+             * @description `desc`: the greatest total is first.
+             * @enum {string}
+             */
+            sort_order: "desc" | "asc";
+            /**
+             * Tie Policy
+             * @enum {string}
+             */
+            tie_policy: "ordinal" | "competition" | "dense";
+            /**
+             * Decimals
+             * @description How many of a score's digits are shown as decimals.
+             * @example 0
+             */
+            decimals: number;
+            /**
+             * Unit
+             * @example ms
+             */
+            unit: string | null;
+            /**
+             * Season
+             * @description The current season's number.
+             * @example 1
+             */
+            season: number;
+            limits: components["schemas"]["Limits"];
+            /**
+             * Tiers
+             * @description Best first.
+             */
+            tiers: components["schemas"]["Tier"][];
+        };
+        /**
+         * BoardList
+         * @description All boards, the oldest one first.
+         */
+        BoardList: {
+            /** Boards */
+            boards: components["schemas"]["Board"][];
         };
         /**
          * Entry
@@ -382,6 +514,39 @@ export interface components {
              * @example 120
              */
             total_players?: number | null;
+        };
+        /**
+         * Limits
+         * @description The bounds of a submission, as they are checked.
+         */
+        Limits: {
+            /**
+             * Min Score
+             * @example -9007199254740991
+             */
+            min_score: number;
+            /**
+             * Max Score
+             * @example 9007199254740991
+             */
+            max_score: number;
+            /**
+             * Max Duration Ms
+             * @example 604800000
+             */
+            max_duration_ms: number;
+            /**
+             * Max Metadata Bytes
+             * @description Of the metadata as compact JSON in UTF-8.
+             * @example 4096
+             */
+            max_metadata_bytes: number;
+            /**
+             * Game Mode Pattern
+             * @description A regular expression.
+             * @example ^[A-Za-z0-9_-]{1,32}$
+             */
+            game_mode_pattern: string;
         };
         /**
          * NewUser
@@ -584,6 +749,47 @@ export interface components {
             submission_id?: string | null;
         };
         /**
+         * Season
+         * @description A period of a board.
+         */
+        Season: {
+            /**
+             * Number
+             * @example 1
+             */
+            number: number;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /**
+             * Ends At
+             * @description Null while no end is set.
+             */
+            ends_at: string | null;
+            /**
+             * Closed At
+             * @description When the standings became final; null until then.
+             */
+            closed_at: string | null;
+            /** Current */
+            current: boolean;
+        };
+        /**
+         * SeasonList
+         * @description A board's seasons, newest first.
+         */
+        SeasonList: {
+            /**
+             * Board
+             * @example global
+             */
+            board: string;
+            /** Seasons */
+            seasons: components["schemas"]["Season"][];
+        };
+        /**
          * SubmissionResult
          * @description What a submission did. The rank is never older than the score.
          */
@@ -621,6 +827,23 @@ export interface components {
              * @example Up 3 places to rank 5 of 120.
              */
             message: string;
+        };
+        /**
+         * Tier
+         * @description A name for everybody from a percentile on.
+         */
+        Tier: {
+            /**
+             * Name
+             * @example Diamond
+             */
+            name: string;
+            /**
+             * Percentile
+             * @description The least percentile that is in this tier.
+             * @example 99
+             */
+            percentile: number;
         };
         /**
          * UserChange
@@ -860,7 +1083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `database-unavailable`: The database is away */
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1346,6 +1569,108 @@ export interface operations {
             };
             /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_boards_api_boards_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardList"];
+                };
+            };
+        };
+    };
+    get_board_api_boards__slug__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A board's slug. */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Board"];
+                };
+            };
+            /** @description `unknown-board`: No such board */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_seasons_api_boards__slug__seasons_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A board's slug. */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeasonList"];
+                };
+            };
+            /** @description `unknown-board`: No such board */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

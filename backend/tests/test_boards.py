@@ -1,0 +1,88 @@
+"""Boards: their rules, bounds, tiers and seasons, as loaded at start."""
+
+from datetime import UTC, datetime, timedelta
+
+BOARDS = "/api/boards"
+MAX = 2**53 - 1
+LAPS = """
+WITH board AS (
+    INSERT INTO boards (slug, name, game_modes, sort_order, decimals, unit)
+    VALUES ('laps', 'Lap times', '{sprint,race}', 'asc', 3, 's') RETURNING id
+)
+INSERT INTO seasons (board_id, number, starts_at, ends_at, closed_at)
+SELECT id, number, starts_at, ends_at, closed_at FROM board, (VALUES
+    (1, timestamptz '2026-01-01Z', timestamptz '2026-02-01Z', timestamptz '2026-02-01 00:05Z'),
+    (2, timestamptz '2026-02-01Z', timestamptz '2026-03-01Z', NULL)
+) AS season (number, starts_at, ends_at, closed_at)
+"""
+
+
+async def get(worker, path: str = "") -> dict:
+    answer = await worker.client.get(f"{BOARDS}{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_the_board_that_there_always_is(worker):
+    board = await get(worker, "/global")
+    assert board == {
+        "slug": "global",
+        "name": "Global",
+        "game_modes": None,
+        "operator": "sum",
+        "sort_order": "desc",
+        "tie_policy": "ordinal",
+        "decimals": 0,
+        "unit": None,
+        "season": 1,
+        "limits": {
+            "min_score": -MAX,
+            "max_score": MAX,
+            "max_duration_ms": 7 * 24 * 3_600_000,
+            "max_metadata_bytes": 4_096,
+            "game_mode_pattern": "^[A-Za-z0-9_-]{1,32}$",
+        },
+        "tiers": [
+            {"name": "Diamond", "percentile": 99.0},
+            {"name": "Platinum", "percentile": 90.0},
+            {"name": "Gold", "percentile": 70.0},
+            {"name": "Silver", "percentile": 40.0},
+            {"name": "Bronze", "percentile": 0.0},
+        ],
+    }
+    assert await get(worker) == {"boards": [board]}
+    answer = await get(worker, "/global/seasons")
+    (season,) = answer["seasons"]
+    assert answer["board"] == "global"
+    assert season.keys() == {"number", "starts_at", "ends_at", "closed_at", "current"}
+    assert (season["number"], season["current"]) == (1, True)
+    assert (season["ends_at"], season["closed_at"]) == (None, None)
+    started = datetime.fromisoformat(season["starts_at"])
+    assert timedelta(0) <= datetime.now(UTC) - started < timedelta(hours=1)
+
+
+async def test_a_board_with_rules_of_its_own(sandbox):
+    connection = await sandbox.connect()
+    await connection.execute(LAPS)
+    await connection.close()
+    async with sandbox.worker() as worker:
+        laps = await get(worker, "/laps")
+        assert (laps["name"], laps["game_modes"]) == ("Lap times", ["sprint", "race"])
+        assert (laps["sort_order"], laps["decimals"], laps["unit"]) == ("asc", 3, "s")
+        assert laps["season"] == 2
+        assert [each["slug"] for each in (await get(worker))["boards"]] == ["global", "laps"]
+        seasons = (await get(worker, "/laps/seasons"))["seasons"]
+        assert [(each["number"], each["current"]) for each in seasons] == [(2, True), (1, False)]
+        assert seasons[0]["closed_at"] is None
+        assert seasons[1]["ends_at"] == "2026-02-01T00:00:00Z"
+        assert seasons[1]["closed_at"] == "2026-02-01T00:05:00Z"
+
+
+async def test_bounds_and_tiers_are_settings(sandbox):
+    async with sandbox.worker(
+        tiers=(("Gods", 50.0), ("Mortals", 0.0)), max_duration_ms=1_000, max_metadata_bytes=64
+    ) as worker:
+        board = await get(worker, "/global")
+        assert [each["name"] for each in board["tiers"]] == ["Gods", "Mortals"]
+        assert board["limits"]["max_duration_ms"] == 1_000
+        assert board["limits"]["max_metadata_bytes"] == 64
