@@ -11,6 +11,7 @@ from app import __version__
 from app.api import boards, health, leaderboard, problems, users
 from app.api.hot_route import HotApp, HotRoutes
 from app.api.middleware import RequestIdMiddleware, RequestIds
+from app.api.web import serve_web
 from app.core.config import Settings
 from app.core.logging import configure_logging
 from app.services.service import Service, open_service
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(users.router)
     app.include_router(boards.router)
     app.include_router(endpoint.router)
+    serve_web(app, settings.web_dir)
     problems.install(app)
     app.add_middleware(RequestIdMiddleware, ids=app.request_ids)
     return app

@@ -1,5 +1,6 @@
 """Settings, read from the environment (and `.env`), one flat class with sane defaults."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -70,6 +71,9 @@ class Settings(BaseSettings):
     live_max_clients: Positive = 15_000
     live_max_message_bytes: Positive = 1_024
     live_messages_per_second: Positive = 5
+
+    web_dir: Path | None = None
+    """The built browser app (`frontend/dist`), if the API's processes are to serve it too."""
 
     log_level: str = "info"
     access_log: bool = False
