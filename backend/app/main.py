@@ -8,7 +8,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import boards, health, leaderboard, problems, users
+from app.api import boards, health, leaderboard, problems, tiers, users
 from app.api.hot_route import HotApp, HotRoutes
 from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.api.web import serve_web
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     leaderboard.add_hot_routes(app)
     app.include_router(leaderboard.router)
     app.include_router(health.router)
+    app.include_router(tiers.router)
     app.include_router(users.router)
     app.include_router(boards.router)
     app.include_router(endpoint.router)

@@ -375,6 +375,7 @@ def _boards() -> Iterator[Bad]:
         f"{base}/top": f"{base}/top",
         f"{base}/around/{{user_id}}": f"{base}/around/{PLAYER}",
         f"{base}/rank/{{user_id}}": f"{base}/rank/{PLAYER}",
+        f"{base}/tiers": f"{base}/tiers",
         RANKS: RANKS,
     }
     for template, url in entries.items():

@@ -139,6 +139,7 @@ PATHS = {
     BATCH: "POST",
     "/api/leaderboard/ranks": "POST",
     "/api/leaderboard/top": "GET",
+    "/api/leaderboard/tiers": "GET",
     "/api/leaderboard/health": "GET",
     "/api/leaderboard/rank/1": "GET",
     "/api/leaderboard/around/1": "GET",

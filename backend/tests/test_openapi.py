@@ -15,6 +15,7 @@ OPERATIONS = {
     ("get", f"{BASE}/rank/{{user_id}}"): ("200", "RankAnswer"),
     ("get", f"{BASE}/around/{{user_id}}"): ("200", "EntryList"),
     ("post", f"{BASE}/ranks"): ("200", "EntryList"),
+    ("get", f"{BASE}/tiers"): ("200", "TierTable"),
     ("get", f"{BASE}/health"): ("200", "Health"),
     ("post", "/api/users"): ("201", "UserProfile"),
     ("get", "/api/users"): ("200", "UserList"),
@@ -24,7 +25,9 @@ OPERATIONS = {
     ("get", "/api/boards/{slug}"): ("200", "Board"),
     ("get", "/api/boards/{slug}/seasons"): ("200", "SeasonList"),
 }
-LISTS = {("get", f"{BASE}/{path}") for path in ("top", "rank/{user_id}", "around/{user_id}")}
+LISTS = {
+    ("get", f"{BASE}/{path}") for path in ("top", "rank/{user_id}", "around/{user_id}", "tiers")
+}
 LISTS.add(("post", f"{BASE}/ranks"))
 FIELDS = {
     "ScoreSubmission": {

@@ -177,6 +177,14 @@ async def test_many_ranks_in_one_pass(database, standings, mode):
     assert plan.read_whole() == set()
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_totals_at_some_ranks_in_one_pass(database, standings, mode):
+    plan = await database.plan(standings._at_ranks, *BOARD, [196, 5_880, 19_600], mode=mode)
+    assert plan.only_from("idx_leaderboard_score_rank")
+    assert "Sort" not in plan.kinds()
+    assert plan.read_whole() == set()
+
+
 # Writing
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from app.schemas.boards import Tier
 from app.schemas.common import BoardSlug, SeasonNumber, Strict, UserId
 
 Version = Annotated[
@@ -51,6 +52,34 @@ class RankAnswer(BaseModel):
     tier: Annotated[str, Field(examples=["Platinum"])]
     total_players: Annotated[int, Field(examples=[120])]
     version: Version
+
+
+class TierStanding(Tier):
+    """A tier as the board has it now."""
+
+    rank: Annotated[
+        int,
+        Field(
+            description="The last rank in this tier. An empty tier ends where the one above it "
+            "does, so a player's tier is the first one whose `rank` is not above theirs.",
+            examples=[10],
+        ),
+    ]
+    score: Annotated[
+        int | None,
+        Field(description="The total at that rank; null for an empty tier.", examples=[98_000]),
+    ]
+    players: Annotated[int, Field(description="How many are in it.", examples=[10])]
+
+
+class TierTable(BaseModel):
+    """The tiers of a board, best first, as of about a second ago at most."""
+
+    board: Annotated[str, Field(examples=["global"])]
+    season: Annotated[int, Field(examples=[1])]
+    total_players: Annotated[int, Field(examples=[1_000])]
+    version: Version
+    tiers: list[TierStanding]
 
 
 class BoardQuery(BaseModel):

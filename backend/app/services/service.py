@@ -22,6 +22,7 @@ from app.services.rank_index.keeper import Keeper
 from app.services.schema import ensure_partitions, migrate
 from app.services.sql_standings import SqlStandings
 from app.services.standings import Standings, StandingsByBoard
+from app.services.tiers import TierLadder, Tiers
 from app.services.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Service:
     keepers: tuple[Keeper, ...]
     writer: Writer
     players: Players
+    tiers: Tiers
 
 
 @asynccontextmanager
@@ -67,7 +69,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
-        standings, keepers = [], []
+        standings, keepers, ladders = [], [], []
         for board in boards.open:
             index = RankIndex(client, settings, board)
             runs.indexes.append(index)
@@ -76,6 +78,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             sql = SqlStandings(engine, board)
             standings.append(Standings(board, index, follower, sql, settings))
             keepers.append(keeper)
+            ladders.append(TierLadder(index, follower, sql, settings.tiers))
             stack.push_async_callback(_stop, asyncio.create_task(keeper.run()))
             stack.push_async_callback(_stop, asyncio.create_task(follower.run()))
         by_board = StandingsByBoard(standings)
@@ -84,7 +87,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         writer = Writer(engine, settings, boards, by_board)
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
-        yield Service(settings, engine, client, boards, by_board, tuple(keepers), writer, players)
+        yield Service(
+            settings, engine, client, boards, by_board, tuple(keepers), writer, players,
+            Tiers(ladders),
+        )  # fmt: skip
 
 
 class Runs:

@@ -3,7 +3,7 @@
 Used while the index is away, and to be sure about a player whom the index doesn't know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,6 +44,14 @@ SELECT user_id, rank FROM (
     SELECT user_id, row_number() OVER (ORDER BY total_score {order}, achieved_id, user_id) AS rank
     FROM leaderboard WHERE board_id = $1 AND season = $2 AND is_active
 ) AS numbered WHERE user_id = ANY($3::bigint[])
+"""
+
+_AT_RANKS = """
+SELECT rank, total_score FROM (
+    SELECT total_score, row_number() OVER (ORDER BY total_score {order}, achieved_id, user_id)
+        AS rank
+    FROM leaderboard WHERE board_id = $1 AND season = $2 AND is_active
+) AS numbered WHERE rank = ANY($3::bigint[])
 """
 
 _PAGE = """
@@ -93,6 +101,7 @@ class SqlStandings:
         }
         self._counted = _COUNTED.format(**words)
         self._numbered = _NUMBERED.format(**words)
+        self._at_ranks = _AT_RANKS.format(**words)
         self._page = _PAGE.format(**words)
         self._folds = _FOLDS.format(**words)
 
@@ -108,6 +117,19 @@ class SqlStandings:
             players = await connection.fetchval(_TOTAL, *self._board.key)
             rows = await connection.fetch(query, *self._board.key, list(user_ids))
         return Totals(players, version), {row["user_id"]: row["rank"] for row in rows}
+
+    async def scores_at(
+        self, ranks: Callable[[int], Sequence[int]]
+    ) -> tuple[Totals, dict[int, int]]:
+        """(totals, {rank from 1: the total there}) at the ranks wanted among so many players."""
+        async with (
+            raw_connection(self._engine) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            version = await connection.fetchval(_VERSION)
+            players = await connection.fetchval(_TOTAL, *self._board.key)
+            rows = await connection.fetch(self._at_ranks, *self._board.key, ranks(players))
+        return Totals(players, version), {row["rank"]: row["total_score"] for row in rows}
 
     async def page(self, limit: int, offset: int) -> tuple[Totals, list[tuple[Fold, str]]]:
         """(totals, folds with names) from rank offset + 1 on, best first."""

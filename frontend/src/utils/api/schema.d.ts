@@ -148,6 +148,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/leaderboard/tiers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tiers
+         * @description Down to which rank each tier goes now, and the score that stands there. Looked at about
+         *     once a second, however many ask.
+         */
+        get: operations["tiers_api_leaderboard_tiers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -846,6 +867,70 @@ export interface components {
             percentile: number;
         };
         /**
+         * TierStanding
+         * @description A tier as the board has it now.
+         */
+        TierStanding: {
+            /**
+             * Name
+             * @example Diamond
+             */
+            name: string;
+            /**
+             * Percentile
+             * @description The least percentile that is in this tier.
+             * @example 99
+             */
+            percentile: number;
+            /**
+             * Rank
+             * @description The last rank in this tier. An empty tier ends where the one above it does, so a player's tier is the first one whose `rank` is not above theirs.
+             * @example 10
+             */
+            rank: number;
+            /**
+             * Score
+             * @description The total at that rank; null for an empty tier.
+             * @example 98000
+             */
+            score: number | null;
+            /**
+             * Players
+             * @description How many are in it.
+             * @example 10
+             */
+            players: number;
+        };
+        /**
+         * TierTable
+         * @description The tiers of a board, best first, as of about a second ago at most.
+         */
+        TierTable: {
+            /**
+             * Board
+             * @example global
+             */
+            board: string;
+            /**
+             * Season
+             * @example 1
+             */
+            season: number;
+            /**
+             * Total Players
+             * @example 1000
+             */
+            total_players: number;
+            /**
+             * Version
+             * @description Grows with every change of the board.
+             * @example 90210
+             */
+            version: number;
+            /** Tiers */
+            tiers: components["schemas"]["TierStanding"][];
+        };
+        /**
          * UserChange
          * @description What is to change; what is left out stays.
          */
@@ -1320,6 +1405,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    tiers_api_leaderboard_tiers_get: {
+        parameters: {
+            query?: {
+                /** @description A board's slug; `global` if left out. */
+                board?: string | null;
+                /** @description A season's number; the current one if left out. */
+                season?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TierTable"];
+                };
+            };
+            /** @description `unknown-board`: No such board; `unknown-season`: No such season */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
