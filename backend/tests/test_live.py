@@ -151,6 +151,26 @@ async def _agree(clients, watchers, spectator) -> None:
         assert each.top == page["entries"]
 
 
+async def test_an_own_score_is_told_though_the_rank_stays(sandbox):
+    """Also beyond the visible rows, where no update frame would tell it."""
+    async with (
+        sandbox.serve(live_top=1) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        ada, bo = await join(client, 2)
+        await post(client, ada, 10)
+        await post(client, bo, 3)
+        async with watching(address, bo) as watcher:
+            await until(lambda: watcher.rank == 2)
+            await post(client, bo, 2)
+            await until(lambda: watcher.frames[-1].get("score") == 5)
+            frame = watcher.frames[-1]
+            assert (frame["type"], frame["rank"], frame["rank_change"]) == ("rank", 2, 0)
+            await post(client, ada, 100)
+            await post(client, bo, 7)
+            await until(lambda: watcher.frames[-1].get("score") == 12)
+
+
 async def test_a_rank_moves_because_others_moved(sandbox):
     async with (
         sandbox.serve() as address,

@@ -66,18 +66,19 @@ def update(
     ) % (seq, prev, total_players, version, entries, to_json(moved), to_json(left))
 
 
-def rank(*, seq: int, rank: int | None, change: int, total_players: int) -> bytes:
-    """The connected player's own rank; null while unranked."""
+def rank(*, seq: int, rank: int | None, change: int, total_players: int, score: int) -> bytes:
+    """The connected player's own rank and score; null while unranked."""
     if rank is None:
-        return b'{"type":"rank","seq":%d,"rank":null,"rank_change":0,"total_players":%d}' % (
-            seq,
-            total_players,
+        return (
+            b'{"type":"rank","seq":%d,"rank":null,"rank_change":0,"total_players":%d,"score":null}'
+            % (seq, total_players)
         )
-    return b'{"type":"rank","seq":%d,"rank":%d,"rank_change":%d,"total_players":%d}' % (
+    return b'{"type":"rank","seq":%d,"rank":%d,"rank_change":%d,"total_players":%d,"score":%d}' % (
         seq,
         rank,
         change,
         total_players,
+        score,
     )
 
 

@@ -172,13 +172,12 @@ class Hub:
         self._told = seq
         shared_wired = b"" if shared is None else frames.wire(shared)
         sends: list[tuple[Client, tuple[bytes, ...], bytes]] = []
-        players = self._told_players
         for slot, (old, new) in changes.items():
             client = self._by_slot.get(slot)
             if client is None:
                 continue
             change = 0 if old is None or new is None else old - new
-            own = frames.rank(seq=seq, rank=new, change=change, total_players=players)
+            own = self._encode_rank(self._own.place(slot), seq, change)
             payloads: tuple[bytes, ...] = (own,) if shared is None else (shared, own)
             sends.append((client, payloads, shared_wired + frames.wire(own)))
         if shared is not None:
@@ -322,14 +321,7 @@ class Hub:
         if missed is not None:
             payloads = [missed]
             if place is not None:
-                payloads.append(
-                    frames.rank(
-                        seq=follower.position,
-                        rank=place.rank,
-                        change=0,
-                        total_players=follower.players,
-                    )
-                )
+                payloads.append(self._encode_rank(place, follower.position, 0))
             self._send(client, *payloads)
             return
         me = None
@@ -344,6 +336,13 @@ class Hub:
                 listing=self._encode_listing(),
                 me=me,
             ),
+        )
+
+    def _encode_rank(self, place: Place, seq: int, change: int) -> bytes:
+        score = 0 if place.rank is None else self.standings.score_of(place.member)
+        players = self._follower.players
+        return frames.rank(
+            seq=seq, rank=place.rank, change=change, total_players=players, score=score
         )
 
     def _missed(self, since: int | None, epoch: str | None) -> bytes | None:

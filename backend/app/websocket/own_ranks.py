@@ -124,11 +124,18 @@ class OwnRanks:
         rank = int(self._ranks[slot])
         return None if rank == NONE else rank
 
+    def place(self, slot: int) -> Place:
+        """Rank and member as of the last `apply`, or of `add`."""
+        rank = self.rank(slot)
+        return Place(rank, b"" if rank is None else pad(self._keys[slot]) or b"")
+
     def apply(self, deltas: Sequence[Delta]) -> dict[int, tuple[int | None, int | None]]:
-        """Takes the next deltas. {slot: (old rank, new rank)} of the slots that changed."""
+        """Takes the next deltas. {slot: (old rank, new rank)} of the slots of which the rank
+        changed or the player moved (a better score may leave the rank as it was)."""
         if not deltas:
             return {}
         before, position = self._ranks.copy(), self._position
+        moved: list[int] = []
         self._position = deltas[-1].position
         if not self._slots:
             return {}
@@ -139,10 +146,12 @@ class OwnRanks:
         if ranked.any():
             self._ranks[ranked] += steps.shift(self._keys[ranked])
         if len(apart):
-            self._move(apart, steps)
+            moved = self._move(apart, steps)
+        changed = before != self._ranks
+        changed[moved] = True
         return {
             int(slot): (_rank(before[slot]), _rank(self._ranks[slot]))
-            for slot in np.flatnonzero(before != self._ranks)
+            for slot in np.flatnonzero(changed)
         }
 
     def _apart(self, steps: Steps, position: int) -> NDArray[np.int64]:
@@ -156,7 +165,9 @@ class OwnRanks:
         late = np.flatnonzero((self._since > position) & (self._users != 0))
         return np.union1d(np.array(slots, np.int64), late).astype(np.int64)
 
-    def _move(self, slots: NDArray[np.int64], steps: Steps) -> None:
+    def _move(self, slots: NDArray[np.int64], steps: Steps) -> list[int]:
+        """Places these slots one by one. Those of players who moved themselves."""
+        moved: list[int] = []
         starts = np.searchsorted(steps.positions, self._since[slots], side="right")
         last = steps.last_of(self._users[slots].tolist())
         for at, slot in enumerate(slots.tolist()):
@@ -165,9 +176,11 @@ class OwnRanks:
                 self._keys[slot] = steps.new[step]
                 self._ranks[slot] = steps.after[step] + 1 if steps.came[step] else NONE
                 starts[at] = step + 1
+                moved.append(slot)
         shifts = steps.shift_from(self._keys[slots], starts)
         ranked = self._ranks[slots] != NONE
         self._ranks[slots[ranked]] += shifts[ranked]
+        return moved
 
 
 def _rank(rank: np.int64) -> int | None:
@@ -183,5 +196,4 @@ def advance(user_id: int, place: Place, position: int, deltas: Sequence[Delta]) 
     own.start(position)
     slot = own.add(user_id, place, position)
     own.apply(later)
-    rank = own.rank(slot)
-    return Place(rank, b"" if rank is None else pad(own._keys[slot]) or b"")  # noqa: SLF001
+    return own.place(slot)

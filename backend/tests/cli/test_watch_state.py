@@ -104,7 +104,14 @@ def test_own_rank():
     me = row(2, 8, 200, percentile=66.67, tier="Silver")
     state = started(me=me)
     assert state.own.rank == 2
-    frame = {"type": "rank", "seq": 14, "rank": 1, "rank_change": 1, "total_players": 4}
+    frame = {
+        "type": "rank",
+        "seq": 14,
+        "rank": 1,
+        "rank_change": 1,
+        "total_players": 4,
+        "score": 120,
+    }
     state = advance(state, frame)
     assert (state.own.rank, state.own.change, state.own.username) == (1, 1, "player 8")
     assert state.total_players == 4
@@ -114,7 +121,14 @@ def test_own_rank():
 
 
 def test_own_rank_of_somebody_without_one():
-    frame = {"type": "rank", "seq": 14, "rank": None, "rank_change": 0, "total_players": 3}
+    frame = {
+        "type": "rank",
+        "seq": 14,
+        "rank": None,
+        "rank_change": 0,
+        "total_players": 3,
+        "score": None,
+    }
     assert advance(started(), frame).own.rank is None
 
 

@@ -115,5 +115,10 @@ def _update(state: State, frame: Frame) -> State:
 
 
 def _move(state: State, frame: Frame) -> State:
-    own = replace(state.own or Own(None), rank=frame["rank"], change=frame["rank_change"])
+    own = replace(
+        state.own or Own(None),
+        rank=frame["rank"],
+        total_score=frame["score"],
+        change=frame["rank_change"],
+    )
     return replace(state, own=own, total_players=frame["total_players"])
