@@ -340,17 +340,17 @@ def _users() -> Iterator[Bad]:
 
 
 def _ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
-    """Path ids; `base.template` ends in {user_id}."""
-    path = base.template.removesuffix("{user_id}")
+    """Path ids, in the place of {user_id} in `base.template`."""
+    path, _, rest = base.template.partition("{user_id}")
     for given in (
         "0", "-1", "abc", "1.5", "1e3", "0x1", "true", "null", "%20", "%00", "1%00", "%ff",
         "%E2%91%A0", "%D9%A1", str(2**48), str(2**63), str(10**30), HUGER,
     ):  # fmt: skip
-        yield replace(base, id=f"id {brief(given)}", url=path + given, field="user_id", body=body)
+        url = path + given + rest
+        yield replace(base, id=f"id {brief(given)}", url=url, field="user_id", body=body)
     for given in (str(PLAYER + 998), str(2**48 - 1)):
-        yield replace(
-            base, id=f"id {given}", url=path + given, status=404, code="unknown-player", body=body
-        )
+        url = path + given + rest
+        yield replace(base, id=f"id {given}", url=url, status=404, code="unknown-player", body=body)
 
 
 def _number_queries(name: str, most: int, least: int) -> Iterator[str]:
@@ -427,6 +427,31 @@ def _reads() -> Iterator[Bad]:
         yield Bad("unranked", "GET", template, url=url, status=404, code="not-ranked")
 
 
+NOT_CURSORS = (
+    "", "x", "null", "1", "-1", "AAZL9TWvEAAAAAAAAAFgYh", "AAZL9TWvEAAAAAAAAAFgYg%3D%3D",
+    "AAZL9TWvEAAAAAAAAAFg", "AAZL9TWvEAAAAAAAAAFgYgAA", "AAZL9TWv%20EAAAAAAAAAFgYg", "%00", "%ff",
+    "%C3%A9" * 22, "%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2Bw", "_" * 22,
+    "f_________8AAAAAAAAAAQ", "gAAAAAAAAAAAAAAAAAAAAQ", "A" * 21, "A" * 23, "A" * 65, "A" * 9_999,
+)  # fmt: skip
+
+
+def _sessions() -> Iterator[Bad]:
+    here = Bad("", "GET", f"{USERS}/{{user_id}}/sessions")
+    url = f"{USERS}/{PLAYER}/sessions"
+    for query in _number_queries("limit", 100, 1):
+        yield replace(here, id=brief(query), url=f"{url}?{query}", field="limit")
+    for cursor in NOT_CURSORS:
+        yield replace(
+            here, id=f"cursor={brief(cursor)}", url=f"{url}?cursor={cursor}", field="cursor"
+        )
+    for slug in NOT_SLUGS:
+        yield replace(here, id=f"board={slug[:9]}", url=f"{url}?board={slug}", field="board")
+    missing = replace(here, status=404, code="unknown-board")
+    for slug in UNKNOWN_SLUGS:
+        yield replace(missing, id=f"board={slug[:9]}", url=f"{url}?board={slug}")
+    yield from _ids(here, None)
+
+
 def _ranks() -> Iterator[Bad]:
     base = Bad("", "POST", RANKS, headers=JSON)
     for literal in (*NOT_TEXT, '"1"', "null"):
@@ -451,4 +476,5 @@ def _ranks() -> Iterator[Bad]:
 
 CASES = [
     *_submits(), *_keys(), *_batches(), *_boards(), *_profiles(), *_reads(), *_ranks(), *_users(),
+    *_sessions(),
 ]  # fmt: skip

@@ -145,6 +145,7 @@ PATHS = {
     "/api/leaderboard/around/1": "GET",
     "/api/users": "GET, POST",
     "/api/users/1": "GET, PATCH",
+    "/api/users/1/sessions": "GET",
     "/api/boards": "GET",
     "/api/boards/global": "GET",
     "/api/boards/global/seasons": "GET",

@@ -21,6 +21,7 @@ OPERATIONS = {
     ("get", "/api/users"): ("200", "UserList"),
     ("get", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("patch", "/api/users/{user_id}"): ("200", "UserProfile"),
+    ("get", "/api/users/{user_id}/sessions"): ("200", "SessionList"),
     ("get", "/api/boards"): ("200", "BoardList"),
     ("get", "/api/boards/{slug}"): ("200", "Board"),
     ("get", "/api/boards/{slug}/seasons"): ("200", "SeasonList"),

@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from app.services import ledger, players, sql_standings
+from app.services import ledger, players, sessions, sql_standings
 from app.services.boards import BoardSeason
 from app.services.rank_index import tail
 from app.services.rank_index.rebuild import CHUNK
 from app.services.sql_standings import SqlStandings
 
 PLAYERS = 20_000
+VETERAN = 0
+"""The player of a thousand games, who is on no board."""
 SESSIONS = 60_000
 BOARD = (1, 1)
 MODES = ("force_custom_plan", "force_generic_plan")
@@ -28,6 +30,9 @@ SELECT 'player-' || n, n % 50 <> 0 FROM generate_series(1, {PLAYERS}) n;
 INSERT INTO leaderboard (board_id, season, user_id, total_score, achieved_id, achieved_at,
                          version, games_played, decided, wins, is_active)
 SELECT 1, 1, id, hashint8(id) % 5000, id, now(), id, 1, 0, 0, is_active FROM users;
+INSERT INTO game_sessions (id, user_id, score, game_mode, timestamp)
+SELECT -n, {VETERAN}, 1, 'any', now() - interval '20 days' * n / 1000
+FROM generate_series(1, 1000) n;
 INSERT INTO game_sessions (id, user_id, score, game_mode, timestamp)
 SELECT n, n * 7919 % {PLAYERS} + 1, 1, 'any',
        now() - interval '20 days' + interval '20 days' * n / {SESSIONS}
@@ -64,6 +69,8 @@ class Database:
 
 
 def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
     if isinstance(value, int):
         return str(value)
     shown = f"{{{','.join(map(str, value))}}}" if isinstance(value, list) else str(value)
@@ -83,8 +90,8 @@ class Plan:
     def indexes(self) -> set[str]:
         return {node["Index Name"] for node in self.nodes if "Index Name" in node}
 
-    def using(self, index: str) -> list[dict]:
-        return [node for node in self.nodes if node.get("Index Name") == index]
+    def using(self, *indexes: str) -> list[dict]:
+        return [node for node in self.nodes if node.get("Index Name") in indexes]
 
     def read_whole(self) -> set[str]:
         """Tables of some size that were read from end to end, or hashed."""
@@ -234,16 +241,21 @@ async def test_each_chunk_of_a_rebuild_begins_where_the_last_one_ended(database,
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_players_sessions_by_time(database, mode):
-    query = (
-        "SELECT * FROM game_sessions WHERE user_id = $1 AND timestamp > $2 "
-        "ORDER BY timestamp DESC LIMIT 50"
-    )
-    since = datetime.now(UTC) - timedelta(days=30)
-    plan = await database.plan(query, 77, since, mode=mode)
-    assert plan.indexes() & await database.children("idx_session_user_timestamp")
-    assert plan.read_whole() == set()
-    assert plan.blocks < 50
+async def test_a_page_of_a_players_games(database, mode):
+    """In the order of the index, and no further than the page goes, also for a player who has
+    many more than others."""
+    indexes = await database.children("idx_session_user_timestamp")
+    for at in (sessions.NEWEST.played_at, datetime.now(UTC) - timedelta(days=5)):
+        for modes in (None, ["any"]):
+            async with database.connection.transaction():
+                await database.connection.execute(sessions._IN_ORDER)
+                plan = await database.plan(
+                    sessions._PAGE, VETERAN, at, 2**63 - 1, modes, 21, mode=mode
+                )
+            assert plan.indexes() <= indexes
+            read = sum(node["Actual Rows"] for node in plan.using(*indexes))
+            assert read < 100
+            assert plan.blocks < 100
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -12,12 +12,15 @@ from app.core.errors import (
     DatabaseAway,
     EmailTaken,
     InvalidInput,
+    UnknownBoard,
     UnknownPlayer,
     UsernameTaken,
 )
 from app.schemas.common import UserId
+from app.schemas.sessions import Session, SessionList, SessionsQuery
 from app.schemas.users import LookUp, NewUser, UserChange, UserList, UserProfile
 from app.services.players import Profile
+from app.services.sessions import NEWEST, Cursor
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 
@@ -68,4 +71,24 @@ async def change_user(
     score and loses every rank until reactivated."""
     return _to_answer(
         await service.players.change(user_id, username=body.username, is_active=body.is_active)
+    )
+
+
+@router.get(
+    "/{user_id}/sessions",
+    responses=declare(UnknownPlayer, UnknownBoard, InvalidInput, DatabaseAway),
+)
+async def list_sessions(
+    user_id: Annotated[UserId, Path()],
+    query: Annotated[SessionsQuery, Query()],
+    service: ServiceDep,
+) -> SessionList:
+    """The player's games, newest first. `next_cursor` leads to the next page, whatever is played
+    in the meantime; it is null on the last one."""
+    after = NEWEST if query.cursor is None else Cursor.decode(query.cursor)
+    board = None if query.board is None else service.boards.find(query.board, None)
+    found, following = await service.sessions.page(user_id, query.limit, after, board)
+    return SessionList(
+        sessions=[Session(**each._asdict()) for each in found],
+        next_cursor=following and following.encode(),
     )

@@ -20,6 +20,7 @@ from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import RankIndex
 from app.services.rank_index.keeper import Keeper
 from app.services.schema import ensure_partitions, migrate
+from app.services.sessions import Sessions
 from app.services.sql_standings import SqlStandings
 from app.services.standings import Standings, StandingsByBoard
 from app.services.tiers import TierLadder, Tiers
@@ -49,6 +50,7 @@ class Service:
     writer: Writer
     players: Players
     tiers: Tiers
+    sessions: Sessions
 
 
 @asynccontextmanager
@@ -89,7 +91,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         players = Players(engine, boards, by_board)
         yield Service(
             settings, engine, client, boards, by_board, tuple(keepers), writer, players,
-            Tiers(ladders),
+            Tiers(ladders), Sessions(engine),
         )  # fmt: skip
 
 

@@ -219,6 +219,27 @@ export interface paths {
         patch: operations["change_user_api_users__user_id__patch"];
         trace?: never;
     };
+    "/api/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description The player's games, newest first. `next_cursor` leads to the next page, whatever is played
+         *     in the meantime; it is null on the last one.
+         */
+        get: operations["list_sessions_api_users__user_id__sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/boards": {
         parameters: {
             query?: never;
@@ -809,6 +830,62 @@ export interface components {
             board: string;
             /** Seasons */
             seasons: components["schemas"]["Season"][];
+        };
+        /**
+         * Session
+         * @description A played game.
+         */
+        Session: {
+            /**
+             * Session Id
+             * @example 90210
+             */
+            session_id: number;
+            /**
+             * Score
+             * @example 1500
+             */
+            score: number;
+            /**
+             * Game Mode
+             * @example ranked
+             */
+            game_mode: string;
+            /**
+             * Played At
+             * Format: date-time
+             */
+            played_at: string;
+            /**
+             * Duration Ms
+             * @example 93000
+             */
+            duration_ms: number | null;
+            /** Won */
+            won: boolean | null;
+            /**
+             * Metadata
+             * @example {
+             *       "level": 7
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * SessionList
+         * @description A page of games, newest first.
+         */
+        SessionList: {
+            /** Sessions */
+            sessions: components["schemas"]["Session"][];
+            /**
+             * Next Cursor
+             * @description Null on the last page.
+             * @example AAZL9TWvEAAAAAAAAAFgYg
+             */
+            next_cursor: string | null;
         };
         /**
          * SubmissionResult
@@ -1705,6 +1782,63 @@ export interface operations {
                 };
             };
             /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions_api_users__user_id__sessions_get: {
+        parameters: {
+            query?: {
+                /** @description How many games. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; none for the first. */
+                cursor?: string | null;
+                /** @description Only games that count for this board; all if left out. */
+                board?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A player's id. */
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description `unknown-player`: No such player; `unknown-board`: No such board */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
             503: {
                 headers: {
                     [name: string]: unknown;

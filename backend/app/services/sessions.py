@@ -1,0 +1,94 @@
+"""A player's games out of the ledger, newest first, page by page."""
+
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import raw_connection
+from app.core.errors import InvalidInput, UnknownPlayer
+from app.services.boards import BoardSeason
+
+# The first bound lets partitions be left out; within them the index has a player's games by time,
+# and only those of the same moment (of one batch) are left to be put in order of ids.
+_PAGE = """
+SELECT id, score, game_mode, timestamp, duration_ms, won, metadata FROM game_sessions
+WHERE user_id = $1 AND timestamp <= $2 AND (timestamp, id) < ($2, $3)
+  AND ($4::text[] IS NULL OR game_mode = ANY($4))
+ORDER BY timestamp DESC, id DESC LIMIT $5
+"""
+
+# The planner thinks of the average player, and would read and sort all games of one who has many.
+_IN_ORDER = "SET LOCAL enable_sort = off"
+
+_KNOWN = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Session(NamedTuple):
+    """A played game."""
+
+    session_id: int
+    score: int
+    game_mode: str
+    played_at: datetime
+    duration_ms: int | None
+    won: bool | None
+    metadata: dict[str, Any] | None
+
+
+class Cursor(NamedTuple):
+    """A place in a player's games: the one after which a page begins."""
+
+    played_at: datetime
+    session_id: int
+
+    def encode(self) -> str:
+        """As clients hand it back."""
+        packed = struct.pack(">qq", (self.played_at - _EPOCH) // _MICROSECOND, self.session_id)
+        return urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Raises InvalidInput for what `encode` did not make."""
+        try:
+            microseconds, session_id = struct.unpack(">qq", urlsafe_b64decode(text + "=="))
+            cursor = cls(_EPOCH + microseconds * _MICROSECOND, session_id)
+        except (ValueError, struct.error, OverflowError):
+            cursor = None
+        if cursor is None or cursor.encode() != text:
+            raise InvalidInput.field("cursor", "is none that this service gave out")
+        return cursor
+
+
+NEWEST = Cursor(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
+"""Before all games."""
+
+
+class Sessions:
+    """The ledger, as players see their own part of it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def page(
+        self, user_id: int, limit: int, after: Cursor = NEWEST, board: BoardSeason | None = None
+    ) -> tuple[list[Session], Cursor | None]:
+        """(games after the cursor, the next page's cursor if there is one); of a board, those of
+        its modes. Raises UnknownPlayer."""
+        modes = None if board is None or board.game_modes is None else sorted(board.game_modes)
+        async with (
+            raw_connection(self._engine) as connection,
+            connection.transaction(readonly=True),
+        ):
+            await connection.execute(_IN_ORDER)
+            rows = await connection.fetch(_PAGE, user_id, *after, modes, limit + 1)
+            if not rows and not await connection.fetchval(_KNOWN, user_id):
+                raise UnknownPlayer(f"There is no player {user_id}.")
+        found = [Session._make(row) for row in rows[:limit]]
+        last = found[-1] if len(rows) > limit else None
+        return found, last and Cursor(last.played_at, last.session_id)

@@ -1,0 +1,134 @@
+"""A player's games: newest first, page by page, stable while new ones arrive."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.conftest import Worker
+
+FIELDS = {"session_id", "score", "game_mode", "played_at", "duration_ms", "won", "metadata"}
+RACES = """
+WITH board AS (
+    INSERT INTO boards (slug, name, game_modes) VALUES ('races', 'Races', '{race,sprint}')
+    RETURNING id
+)
+INSERT INTO seasons (board_id, number) SELECT id, 1 FROM board
+"""
+# In two months' partitions, three at a time in the same microsecond, ids against the order of time.
+OLD = """
+INSERT INTO game_sessions (id, user_id, score, game_mode, timestamp)
+SELECT 1000 - n, $1, n, 'old',
+       date_trunc('month', now()) + (n / 3 - 5) * interval '1 microsecond'
+FROM generate_series(1, 30) n
+"""
+
+
+async def get(worker: Worker, user_id: int, **query) -> dict:
+    answer = await worker.client.get(f"/api/users/{user_id}/sessions", params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.json().keys() == {"sessions", "next_cursor"}
+    return answer.json()
+
+
+async def walk(worker: Worker, user_id: int, limit: int, **query) -> list[dict]:
+    """All games, page by page."""
+    page = await get(worker, user_id, limit=limit, **query)
+    found = page["sessions"]
+    while page["next_cursor"] is not None:
+        assert len(page["sessions"]) == limit
+        page = await get(worker, user_id, limit=limit, cursor=page["next_cursor"], **query)
+        assert page["sessions"]
+        found += page["sessions"]
+    return found
+
+
+def ids(sessions: list[dict]) -> list[int]:
+    return [each["session_id"] for each in sessions]
+
+
+async def test_games_as_they_were_sent(worker):
+    ada, bo = await worker.add_players(2)
+    assert await get(worker, ada) == {"sessions": [], "next_cursor": None}
+    played = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    metadata = {"level": 7, "tags": ["a", None], "far": 10**300, "deep": {"x": 1.5, "": False}}
+    sent = [
+        {"score": 5},
+        {"score": -3, "game_mode": "race", "duration_ms": 0, "won": False, "metadata": metadata},
+        {"score": 2**53 - 1000, "won": True, "metadata": {}},
+        {"score": 0, "played_at": played.isoformat()},
+    ]
+    made = [(await worker.submit(ada, **fields)).json()["session_id"] for fields in sent]
+    await worker.submit(bo, 1)
+    page = await get(worker, ada)
+    # Sent last, played first.
+    assert ids(page["sessions"]) == [made[2], made[1], made[0], made[3]]
+    assert page["next_cursor"] is None
+    third, second, first, offline = page["sessions"]
+    assert all(set(each) == FIELDS for each in page["sessions"])
+    assert (first["score"], first["game_mode"], first["won"]) == (5, "default", None)
+    assert (first["duration_ms"], first["metadata"]) == (None, None)
+    assert (second["score"], second["game_mode"], second["won"]) == (-3, "race", False)
+    assert (second["duration_ms"], second["metadata"]) == (0, metadata)
+    assert (third["score"], third["won"], third["metadata"]) == (2**53 - 1000, True, None)
+    assert datetime.fromisoformat(offline["played_at"]) == played
+    await worker.client.patch(f"/api/users/{ada}", json={"is_active": False})
+    assert await get(worker, ada) == page
+
+
+@pytest.fixture
+async def veteran(sandbox, worker) -> int:
+    """A player with 30 games, many at the same moment, on both sides of a partition's border."""
+    (player,) = await worker.add_players(1)
+    connection = await sandbox.connect()
+    await connection.execute(OLD, player)
+    await connection.close()
+    return player
+
+
+async def test_pages_are_the_whole(worker, veteran):
+    whole = (await get(worker, veteran, limit=100))["sessions"]
+    assert len(whole) == 30
+    order = [(datetime.fromisoformat(each["played_at"]), each["session_id"]) for each in whole]
+    assert order == sorted(order, reverse=True)
+    assert len({each["played_at"] for each in whole}) == 11
+    for limit in (1, 2, 3, 7, 29, 30, 31):
+        assert await walk(worker, veteran, limit) == whole
+    assert (await get(worker, veteran))["sessions"] == whole[:20]
+
+
+async def test_new_games_move_no_page(worker, veteran):
+    before = (await get(worker, veteran, limit=100))["sessions"]
+    page = await get(worker, veteran, limit=4)
+    seen = page["sessions"]
+    while page["next_cursor"] is not None:
+        await asyncio.gather(*(worker.submit(veteran, 1) for _ in range(3)))
+        page = await get(worker, veteran, limit=4, cursor=page["next_cursor"])
+        seen += page["sessions"]
+    assert seen == before
+    assert len(await walk(worker, veteran, 10)) == 30 + 3 * 7
+
+
+async def test_games_of_a_batch_share_a_moment(worker):
+    (ada,) = await worker.add_players(1)
+    body = [{"user_id": ada, "score": number} for number in range(25)]
+    answer = await worker.client.post("/api/leaderboard/submit/batch", json={"submissions": body})
+    made = [each["session_id"] for each in answer.json()["results"]]
+    assert ids(await walk(worker, ada, 10)) == sorted(made, reverse=True)
+
+
+async def test_games_that_count_for_a_board(sandbox):
+    connection = await sandbox.connect()
+    await connection.execute(RACES)
+    await connection.close()
+    async with sandbox.worker() as worker:
+        (ada,) = await worker.add_players(1)
+        modes = ["race", "duel", "sprint", "duel", "race"]
+        made = [
+            (await worker.submit(ada, 1, game_mode=mode)).json()["session_id"] for mode in modes
+        ]
+        races = [made[4], made[2], made[0]]
+        assert ids(await walk(worker, ada, 2, board="races")) == races
+        assert ids(await walk(worker, ada, 3, board="races")) == races
+        assert ids(await walk(worker, ada, 2, board="global")) == made[::-1]
+        assert ids(await walk(worker, ada, 2)) == made[::-1]
