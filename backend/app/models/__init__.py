@@ -4,6 +4,7 @@ from app.models.base import Base, event_ids
 from app.models.board import Board, Season
 from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
 from app.models.leaderboard_entry import LeaderboardEntry
+from app.models.standings_sample import StandingsSample
 from app.models.user import User
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LeaderboardEntry",
     "PlayerEvent",
     "Season",
+    "StandingsSample",
     "SubmissionKey",
     "User",
     "event_ids",

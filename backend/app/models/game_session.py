@@ -57,6 +57,8 @@ class PlayerEvent(Base):
     kind: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
+    __table_args__ = (Index("idx_player_events_user_id", "user_id"),)
+
 
 class SubmissionKey(Base):
     """An idempotency key that was used: which body it came with and which session it made."""
