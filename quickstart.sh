@@ -6,25 +6,28 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 venv=$top/.venv
 log=$venv/quickstart.log
 backend=$top/backend
+frontend=$top/frontend
 needed_kb=700000 # what .venv takes, wheels on their way included
 
 usage() {
     cat <<'END'
 Usage: ./quickstart.sh [--port N] [--data DIR] [--workers N] [--host H --expose]
-                              set up if needed, then run the service in the foreground
+                              set up if needed, then run the service and its page in the
+                              foreground: open http://127.0.0.1:8000
        ./quickstart.sh demo [--players N] [--rate R] [--seconds S]
                               fill the running service, then play live traffic on it
        ./quickstart.sh watch [--player ID] [--top N]
                               the live board in the terminal
        ./quickstart.sh verify compare ledger, board and index
-       ./quickstart.sh test   set up and run all checks and tests
+       ./quickstart.sh test   set up and run all checks and tests, in a browser too
        ./quickstart.sh bench [--quick]
                               measure the service on servers of its own
        ./quickstart.sh COMMAND --help
                               all options of a command (serve, demo, watch, verify, rebuild, migrate)
 
-Everything is kept in .venv/ and data/ of this folder. The service listens on 127.0.0.1:8000.
-Environment: PYTHON (an interpreter to use), DATABASE_URL and REDIS_URL (servers of your own).
+Everything is kept in this folder: .venv/, data/, frontend/node_modules/ and frontend/dist/.
+Environment: PYTHON (an interpreter to use), DATABASE_URL and REDIS_URL (servers of your own),
+WEB_DIR (a built app to serve; empty for none), CHROMIUM (a browser for the tests).
 END
 }
 
@@ -76,6 +79,20 @@ say() { # one line, written over on a terminal
     fi
 }
 
+say_last() { # <what>: and the terminal goes on below
+    say "$1"
+    [ ! -t 2 ] || printf '\n' >&2
+}
+
+# The line of the log that tells most: vite's, npm's first that is more than a code, pip's last.
+why() {
+    {
+        sed -n '/^error during build/,$ s/\x1b\[[0-9;]*m//gp' "$log" | grep -E '^\['
+        grep -E '^npm error ' "$log" | grep -vE '^npm error (code|errno|syscall|network )'
+        grep -i 'error' "$log" | tail -n 1
+    } | head -n 1
+}
+
 # Runs a step quietly; if it fails, says why in one line and where the rest is.
 step() { # <what> <command...>
     local what=$1 code=0 seconds=0 pid
@@ -96,15 +113,37 @@ step() { # <what> <command...>
     if grep -qi 'no space left\|disk quota exceeded' "$log" 2>/dev/null; then
         fail "the disk is full: $what failed"
     fi
-    fail "$what failed: $(grep -i 'error' "$log" | tail -n 1 || true) (see $log)"
+    fail "$what failed: $(why) (see $log)"
+}
+
+# One set-up at a time, others wait for it. The lock belongs to the open file that this shell and
+# its children share, so it is gone when they are, however they end.
+with_lock() { # <function> [argument]
+    mkdir -p "$venv" 2>/dev/null || fail "cannot create $venv: is the disk full or read-only?"
+    exec 9>"$venv/quickstart.lock" || fail "cannot write $venv/quickstart.lock"
+    local python=$venv/bin/python
+    "$python" -c '' >/dev/null 2>&1 || python=$(find_python)
+    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    "$@"
+    exec 9>&-
+}
+
+need_room() { # <where> <kB>
+    local free
+    free=$(df -Pk "$1" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$2" ] ||
+        fail "the disk is full: $((free / 1024)) MB free in $top, $(($2 / 1024)) MB are needed"
+}
+
+pip() {
+    "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@"
 }
 
 install() { # <requirements file>
-    local pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input) free stamp
+    if is_current "$1"; then return; fi # another run was quicker
+    local stamp
     stamp=$(basename "$1" .txt)
-    free=$(df -Pk "$venv" | awk 'NR == 2 { print $4 }')
-    [ "$free" -ge "$needed_kb" ] ||
-        fail "the disk is full: $((free / 1024)) MB free in $top, $((needed_kb / 1024)) MB are needed"
+    need_room "$venv" "$needed_kb"
     : >"$log" || fail "cannot write $log"
     if ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>>"$log"; then
         local python
@@ -116,41 +155,58 @@ install() { # <requirements file>
     fi
     rm -f "$venv"/stamp-*
     step "installing $(grep -c '==' "$1") pinned packages into .venv" \
-        "${pip[@]}" install --require-hashes -r "$1"
+        pip install --require-hashes -r "$1"
     step "installing the service" \
-        "${pip[@]}" install --no-build-isolation --no-deps -e "$backend"
+        pip install --no-build-isolation --no-deps -e "$backend"
     # The packages for tests include those for running.
     fingerprint "$backend/requirements.txt" >"$venv/stamp-requirements"
     [ "$stamp" = requirements ] || fingerprint "$1" >"$venv/stamp-$stamp"
-    say "set up."
-    [ ! -t 2 ] || printf '\n' >&2
+    say_last "set up."
 }
 
 setup() { # <requirements file>
     is_current "$1" && return
-    mkdir -p "$venv" 2>/dev/null || fail "cannot create $venv: is the disk full or read-only?"
-    # Two first runs at once: one sets up, the other waits. The lock belongs to the open file that
-    # this shell and its children share, so it is gone when they are, however they end.
-    exec 9>"$venv/quickstart.lock" || fail "cannot write $venv/quickstart.lock"
-    local python=$venv/bin/python
-    "$python" -c '' >/dev/null 2>&1 || python=$(find_python)
-    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
-    is_current "$1" || install "$1"
-    exec 9>&-
+    with_lock install "$1"
 }
 
 # All checks, then all tests; what each of them concluded stands last.
-run_tests() {
-    local output check_code=0 test_code=0
+run_tests() { # <pytest's arguments...>
+    failed=
     output=$(mktemp -d "${TMPDIR:-/tmp}/quickstart.XXXXXX") || fail "cannot write to ${TMPDIR:-/tmp}"
-    # shellcheck disable=SC2064 # the folder's name is wanted now
-    trap "rm -rf '$output'" EXIT
-    "$backend/scripts/check" 2>&1 | tee "$output/check" || check_code=$?
-    "$backend/scripts/test" "$@" 2>&1 | tee "$output/test" || test_code=$?
+    trap 'rm -rf "$output"' EXIT
+    export NO_COLOR=1 # the closing lines are read below
+    run check "$backend/scripts/check"
+    run app-check check_app
+    run pytest "$backend/scripts/test" "$@"
+    run vitest in_frontend test
+    if find_chromium; then
+        run playwright in_frontend run e2e
+    else
+        echo "browser tests: NOT RUN (no Chromium found: install one, or set CHROMIUM)" |
+            tee "$output/playwright"
+    fi
     printf '\n'
-    tail -qn 1 "$output/check" "$output/test"
-    [ "$check_code" -eq 0 ] && [ "$test_code" -eq 0 ]
+    conclude check '^check: '
+    conclude app-check '^size: '
+    conclude pytest '^[=0-9].* in [0-9.]+s'
+    conclude vitest '^ *(Test Files|Tests) '
+    conclude playwright '^ +[0-9]+ (passed|failed|flaky|skipped|interrupted|did not run)|NOT RUN'
+    [ -z "$failed" ]
 }
+
+run() { # <name> <command...>
+    local name=$1
+    shift
+    "$@" 2>&1 | tee "$output/$name" || failed="$failed $name"
+}
+
+conclude() { # <name> <what its closing lines look like>
+    case " $failed " in *" $1 "*) echo "$1: FAILED" ;; esac
+    grep -E "$2" "$output/$1" || true
+}
+
+# shellcheck source=frontend/scripts/setup.sh
+source "$frontend/scripts/setup.sh"
 
 case ${1:-} in
 help | -h | --help)
@@ -158,6 +214,7 @@ help | -h | --help)
     ;;
 test)
     setup "$backend/requirements-dev.txt"
+    with_lock set_up_app_tests
     shift
     run_tests "$@"
     ;;
@@ -169,10 +226,12 @@ bench)
     ;;
 '' | -*)
     setup "$backend/requirements.txt"
+    set_up_app
     exec "$venv/bin/leaderboard" serve "$@"
     ;;
 serve | demo | watch | verify | rebuild | migrate)
     setup "$backend/requirements.txt"
+    [ "$1" != serve ] || set_up_app
     exec "$venv/bin/leaderboard" "$@"
     ;;
 *)

@@ -20,7 +20,8 @@ export function precompress(): Plugin {
     configResolved(config) {
       folder = join(config.root, config.build.outDir);
     },
-    async closeBundle() {
+    // Not closeBundle, which is called after a build that failed, too.
+    async writeBundle() {
       const names = await readdir(folder, { recursive: true });
       await Promise.all(
         names
