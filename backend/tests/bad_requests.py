@@ -376,6 +376,7 @@ def _boards() -> Iterator[Bad]:
         f"{base}/around/{{user_id}}": f"{base}/around/{PLAYER}",
         f"{base}/rank/{{user_id}}": f"{base}/rank/{PLAYER}",
         f"{base}/tiers": f"{base}/tiers",
+        f"{USERS}/{{user_id}}/history": f"{USERS}/{PLAYER}/history",
         RANKS: RANKS,
     }
     for template, url in entries.items():
@@ -452,6 +453,18 @@ def _sessions() -> Iterator[Bad]:
     yield from _ids(here, None)
 
 
+def _histories() -> Iterator[Bad]:
+    here = Bad("", "GET", f"{USERS}/{{user_id}}/history")
+    url = f"{USERS}/{PLAYER}/history"
+    for query in _number_queries("points", 500, 10):
+        yield replace(here, id=brief(query), url=f"{url}?{query}", field="points")
+    yield replace(here, id="points=9", url=f"{url}?points=9", field="points")
+    for given in ("", "HOUR", "year", "60", "hour%00", "%C3%A9", "a" * 9_999):
+        yield replace(here, id=f"range={given[:9]}", url=f"{url}?range={given}", field="range")
+    yield from _ids(here, None)
+    yield replace(here, id="unranked", url=url, status=404, code="not-ranked")
+
+
 def _ranks() -> Iterator[Bad]:
     base = Bad("", "POST", RANKS, headers=JSON)
     for literal in (*NOT_TEXT, '"1"', "null"):
@@ -476,5 +489,5 @@ def _ranks() -> Iterator[Bad]:
 
 CASES = [
     *_submits(), *_keys(), *_batches(), *_boards(), *_profiles(), *_reads(), *_ranks(), *_users(),
-    *_sessions(),
+    *_sessions(), *_histories(),
 ]  # fmt: skip

@@ -146,6 +146,7 @@ PATHS = {
     "/api/users": "GET, POST",
     "/api/users/1": "GET, PATCH",
     "/api/users/1/sessions": "GET",
+    "/api/users/1/history": "GET",
     "/api/boards": "GET",
     "/api/boards/global": "GET",
     "/api/boards/global/seasons": "GET",

@@ -22,6 +22,7 @@ OPERATIONS = {
     ("get", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("patch", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("get", "/api/users/{user_id}/sessions"): ("200", "SessionList"),
+    ("get", "/api/users/{user_id}/history"): ("200", "History"),
     ("get", "/api/boards"): ("200", "BoardList"),
     ("get", "/api/boards/{slug}"): ("200", "Board"),
     ("get", "/api/boards/{slug}/seasons"): ("200", "SeasonList"),
@@ -29,7 +30,7 @@ OPERATIONS = {
 LISTS = {
     ("get", f"{BASE}/{path}") for path in ("top", "rank/{user_id}", "around/{user_id}", "tiers")
 }
-LISTS.add(("post", f"{BASE}/ranks"))
+LISTS |= {("post", f"{BASE}/ranks"), ("get", "/api/users/{user_id}/history")}
 FIELDS = {
     "ScoreSubmission": {
         "user_id", "score", "game_mode", "duration_ms", "won", "played_at", "metadata",

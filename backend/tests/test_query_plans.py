@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from app.services import ledger, players, sessions, sql_standings
+from app.services import history, ledger, players, sampler, sessions, sql_standings
 from app.services.boards import BoardSeason
 from app.services.rank_index import tail
 from app.services.rank_index.rebuild import CHUNK
@@ -39,6 +39,9 @@ SELECT n, n * 7919 % {PLAYERS} + 1, 1, 'any',
 FROM generate_series(1, {SESSIONS}) n;
 INSERT INTO player_events (id, user_id, kind)
 SELECT {SESSIONS} + n, n, 'renamed' FROM generate_series(1, 2000) n;
+INSERT INTO standings_samples (board_id, season, at, version, players, members)
+SELECT 1, 1, now() - n * interval '1 minute', {SESSIONS} - n, 1000,
+       decode(repeat(md5(n::text), 600), 'hex') FROM generate_series(1, 500) n;
 SELECT setval('event_id_seq', {SESSIONS + 2_000});
 """
 CHILDREN = """
@@ -248,7 +251,7 @@ async def test_a_page_of_a_players_games(database, mode):
     for at in (sessions.NEWEST.played_at, datetime.now(UTC) - timedelta(days=5)):
         for modes in (None, ["any"]):
             async with database.connection.transaction():
-                await database.connection.execute(sessions._IN_ORDER)
+                await database.connection.execute(sessions.IN_ORDER)
                 plan = await database.plan(
                     sessions._PAGE, VETERAN, at, 2**63 - 1, modes, 21, mode=mode
                 )
@@ -287,6 +290,54 @@ async def test_the_ledgers_index_of_ids_keeps_itself_up_and_is_small(database):
     for row in found:
         assert set(row["reloptions"]) == {"pages_per_range=16", "autosummarize=true"}
         assert row["size"] <= 3 * 8_192
+
+
+# Histories
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_players_first_game(database, mode):
+    indexes = await database.children("idx_session_user_timestamp")
+    async with database.connection.transaction():
+        await database.connection.execute(sessions.IN_ORDER)
+        plan = await database.plan(history._BEGAN, VETERAN, None, mode=mode)
+    assert plan.indexes() <= indexes
+    assert sum(node["Actual Rows"] for node in plan.using(*indexes)) <= 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_all_games_of_a_player_by_interval_and_slot(database, mode):
+    """No more than the player's own."""
+    slots = [datetime.now(UTC) - timedelta(days=day) for day in (9, 6, 3)]
+    plan = await database.plan(
+        history._GAMES, VETERAN, None, SESSIONS, [-700, -300], slots, mode=mode
+    )
+    indexes = await database.children("idx_session_user_timestamp")
+    assert plan.indexes() <= indexes
+    assert plan.read_whole() == set()
+    assert sum(node["Actual Rows"] for node in plan.using(*indexes)) == 1_000
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_samples_of_a_board(database, mode):
+    """When they were taken is read without what is in them."""
+    since = datetime.now(UTC) - timedelta(hours=1)
+    for query, args, most in (
+        (history._SAMPLES, (since, SESSIONS), 30),
+        (history._MEMBERS, ([since],), 5),
+        (sampler._NEWEST, (), 5),
+    ):
+        plan = await database.plan(query, *BOARD, *args, mode=mode)
+        assert plan.indexes() == {"pk_standings_samples"}
+        assert plan.read_whole() == set()
+        assert plan.blocks < most
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_comings_and_goings_of_a_player(database, mode):
+    plan = await database.plan(history._COMINGS_AND_GOINGS, 77, mode=mode)
+    assert plan.indexes() == {"idx_player_events_user_id"}
+    assert plan.blocks < 5
 
 
 # The directory

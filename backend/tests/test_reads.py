@@ -412,6 +412,7 @@ async def check_without_database(worker: Worker, ada: int) -> None:
         ("GET", f"/api/users/{ada}", None),
         ("GET", "/api/users?username=ada", None),
         ("GET", f"/api/users/{ada}/sessions", None),
+        ("GET", f"/api/users/{ada}/history", None),
         ("GET", f"{BASE}/rank/99", None),
         ("GET", f"{BASE}/around/{ada}", None),
         ("POST", f"{BASE}/submit", {"user_id": ada, "score": 1}),

@@ -1,11 +1,12 @@
 """Players: joining and looking up."""
 
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from app.api.hot_route import JsonRoute
-from app.api.leaderboard import BODY_ERRORS
+from app.api.leaderboard import BODY_ERRORS, RANK_ERRORS
 from app.api.problems import declare
 from app.api.state import ServiceDep
 from app.core.errors import (
@@ -17,12 +18,27 @@ from app.core.errors import (
     UsernameTaken,
 )
 from app.schemas.common import UserId
-from app.schemas.sessions import Session, SessionList, SessionsQuery
+from app.schemas.sessions import (
+    History,
+    HistoryPoint,
+    HistoryQuery,
+    Session,
+    SessionList,
+    SessionsQuery,
+)
 from app.schemas.users import LookUp, NewUser, UserChange, UserList, UserProfile
 from app.services.players import Profile
 from app.services.sessions import NEWEST, Cursor
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
+
+SPANS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+    "all": None,
+}
 
 
 def _to_answer(profile: Profile) -> UserProfile:
@@ -91,4 +107,27 @@ async def list_sessions(
     return SessionList(
         sessions=[Session(**each._asdict()) for each in found],
         next_cursor=following and following.encode(),
+    )
+
+
+@router.get("/{user_id}/history", responses=RANK_ERRORS)
+async def get_history(
+    user_id: Annotated[UserId, Path()],
+    query: Annotated[HistoryQuery, Query()],
+    service: ServiceDep,
+    response: Response,
+) -> History:
+    """The player's score and rank over time, oldest first, for a graph. The last point is now;
+    the first one may be older than the range, and tells how things stood when it began."""
+    board = service.boards.find(query.board, query.season)
+    found = await service.histories.of(
+        service.standings.of(board), user_id, SPANS[query.range], query.points
+    )
+    response.headers["Leaderboard-Source"] = found.present.source
+    response.headers["Cache-Control"] = "no-store"
+    return History(
+        board=board.slug,
+        season=board.season,
+        user_id=user_id,
+        points=[HistoryPoint(**each._asdict()) for each in found.moments],
     )

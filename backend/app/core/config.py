@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     page_max_age: float = 0.05
     """A page from memory is served only if the index confirmed it within this time."""
 
+    sample_interval: Annotated[float, Field(ge=0.1)] = 20.0
+    """How often a changing board's order is sampled, for the graphs of ranks."""
+
     live_top: Annotated[int, Field(ge=1, le=1_000)] = 100
     live_tick: float = 0.1
     live_cpu_share: Annotated[float, Field(gt=0, le=1)] = 0.5

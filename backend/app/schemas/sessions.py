@@ -1,11 +1,12 @@
 """A player's past as clients see it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from app.schemas.common import SLUG
+from app.schemas.entries import BoardQuery
 
 
 class SessionsQuery(BaseModel):
@@ -42,3 +43,44 @@ class SessionList(BaseModel):
         str | None,
         Field(description="Null on the last page.", examples=["AAZL9TWvEAAAAAAAAAFgYg"]),
     ]
+
+
+class HistoryQuery(BoardQuery):
+    """How much of a player's history, and how fine."""
+
+    range: Annotated[
+        Literal["hour", "day", "week", "month", "all"],
+        Field(description="How far back; a month is 30 days, `all` is since the first game."),
+    ] = "all"
+    points: Annotated[int, Field(ge=10, le=500, description="How many points at most.")] = 120
+
+
+class HistoryPoint(BaseModel):
+    """How a player stood at a moment."""
+
+    at: datetime
+    total_score: Annotated[int, Field(examples=[1500])]
+    rank: Annotated[
+        int | None,
+        Field(
+            description="Null at a game between two samples of the board, and while the player "
+            "was deactivated.",
+            examples=[5],
+        ),
+    ]
+    total_players: Annotated[
+        int | None, Field(description="Null at a game between two samples.", examples=[120])
+    ]
+    exact: Annotated[
+        bool,
+        Field(description="Whether the rank is right to the place, or else to 0.5 percent."),
+    ]
+
+
+class History(BaseModel):
+    """A player's score and rank over time."""
+
+    board: Annotated[str, Field(examples=["global"])]
+    season: Annotated[int, Field(examples=[1])]
+    user_id: Annotated[int, Field(examples=[42])]
+    points: list[HistoryPoint]

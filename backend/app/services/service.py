@@ -15,10 +15,12 @@ from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.core.redis import create_client
 from app.services.boards import Boards
+from app.services.history import Histories
 from app.services.players import Players
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import RankIndex
 from app.services.rank_index.keeper import Keeper
+from app.services.sampler import Sampler
 from app.services.schema import ensure_partitions, migrate
 from app.services.sessions import Sessions
 from app.services.sql_standings import SqlStandings
@@ -47,10 +49,12 @@ class Service:
     boards: Boards
     standings: StandingsByBoard
     keepers: tuple[Keeper, ...]
+    samplers: tuple[Sampler, ...]
     writer: Writer
     players: Players
     tiers: Tiers
     sessions: Sessions
+    histories: Histories
 
 
 @asynccontextmanager
@@ -71,7 +75,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
-        standings, keepers, ladders = [], [], []
+        standings, keepers, samplers, ladders = [], [], [], []
         for board in boards.open:
             index = RankIndex(client, settings, board)
             runs.indexes.append(index)
@@ -80,9 +84,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             sql = SqlStandings(engine, board)
             standings.append(Standings(board, index, follower, sql, settings))
             keepers.append(keeper)
+            samplers.append(Sampler(index, engine, settings))
             ladders.append(TierLadder(index, follower, sql, settings.tiers))
             stack.push_async_callback(_stop, asyncio.create_task(keeper.run()))
             stack.push_async_callback(_stop, asyncio.create_task(follower.run()))
+            stack.push_async_callback(_stop, asyncio.create_task(samplers[-1].run()))
         by_board = StandingsByBoard(standings)
 
         stack.push_async_callback(_stop, asyncio.create_task(_chores(engine, settings)))
@@ -90,8 +96,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
         yield Service(
-            settings, engine, client, boards, by_board, tuple(keepers), writer, players,
-            Tiers(ladders), Sessions(engine),
+            settings, engine, client, boards, by_board, tuple(keepers), tuple(samplers), writer,
+            players, Tiers(ladders), Sessions(engine), Histories(engine),
         )  # fmt: skip
 
 

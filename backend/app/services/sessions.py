@@ -21,7 +21,7 @@ ORDER BY timestamp DESC, id DESC LIMIT $5
 """
 
 # The planner thinks of the average player, and would read and sort all games of one who has many.
-_IN_ORDER = "SET LOCAL enable_sort = off"
+IN_ORDER = "SET LOCAL enable_sort = off"
 
 _KNOWN = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
 
@@ -85,7 +85,7 @@ class Sessions:
             raw_connection(self._engine) as connection,
             connection.transaction(readonly=True),
         ):
-            await connection.execute(_IN_ORDER)
+            await connection.execute(IN_ORDER)
             rows = await connection.fetch(_PAGE, user_id, *after, modes, limit + 1)
             if not rows and not await connection.fetchval(_KNOWN, user_id):
                 raise UnknownPlayer(f"There is no player {user_id}.")

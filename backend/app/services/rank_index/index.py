@@ -182,7 +182,7 @@ class RankIndex:
         self._chunk = settings.index_chunk
         self._scripts = {
             name: Script(client, f"{name}.lua")
-            for name in ("apply", "ranks", "windows", "promote", "forget", "settle")
+            for name in ("apply", "ranks", "windows", "places", "promote", "forget", "settle")
         }
         self._doubts = 1
         self._trusted_at = 0
@@ -322,6 +322,12 @@ class RankIndex:
         """The members from rank `first` to `last`, both from 0 and included."""
         (window,) = await self.windows([RankSpan(first, last)], doubted=doubted)
         return window
+
+    async def places(self, best: int, ranks: bytes) -> tuple[int, int, bytes]:
+        """(version, players, members) of the best, of those at further ranks (from 0, rising, 4
+        bytes each) as far as there are, and of the last player. Raises IndexAway."""
+        _, _, _, version, players, members = await self._read("places", best, ranks)
+        return version, players, members
 
     async def state(self) -> State | None:
         """Where the index is; None if there is none. Raises IndexAway."""

@@ -240,6 +240,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{user_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description The player's score and rank over time, oldest first, for a graph. The last point is now;
+         *     the first one may be older than the range, and tells how things stood when it began.
+         */
+        get: operations["get_history_api_users__user_id__history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/boards": {
         parameters: {
             query?: never;
@@ -556,6 +577,62 @@ export interface components {
              * @example 120
              */
             total_players?: number | null;
+        };
+        /**
+         * History
+         * @description A player's score and rank over time.
+         */
+        History: {
+            /**
+             * Board
+             * @example global
+             */
+            board: string;
+            /**
+             * Season
+             * @example 1
+             */
+            season: number;
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id: number;
+            /** Points */
+            points: components["schemas"]["HistoryPoint"][];
+        };
+        /**
+         * HistoryPoint
+         * @description How a player stood at a moment.
+         */
+        HistoryPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Total Score
+             * @example 1500
+             */
+            total_score: number;
+            /**
+             * Rank
+             * @description Null at a game between two samples of the board, and while the player was deactivated.
+             * @example 5
+             */
+            rank: number | null;
+            /**
+             * Total Players
+             * @description Null at a game between two samples.
+             * @example 120
+             */
+            total_players: number | null;
+            /**
+             * Exact
+             * @description Whether the rank is right to the place, or else to 0.5 percent.
+             */
+            exact: boolean;
         };
         /**
          * Limits
@@ -1839,6 +1916,65 @@ export interface operations {
                 };
             };
             /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_history_api_users__user_id__history_get: {
+        parameters: {
+            query?: {
+                /** @description A board's slug; `global` if left out. */
+                board?: string | null;
+                /** @description A season's number; the current one if left out. */
+                season?: number | null;
+                /** @description How far back; a month is 30 days, `all` is since the first game. */
+                range?: "hour" | "day" | "week" | "month" | "all";
+                /** @description How many points at most. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A player's id. */
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
             503: {
                 headers: {
                     [name: string]: unknown;
