@@ -201,7 +201,7 @@ run() { # <name> <command...>
 }
 
 conclude() { # <name> <what its closing lines look like>
-    case " $failed " in *" $1 "*) echo "$1: FAILED" ;; esac
+    case " $failed " in *" $1 "*) echo "== $1: FAILED" ;; *) echo "== $1" ;; esac
     grep -E "$2" "$output/$1" || true
 }
 
