@@ -1,0 +1,130 @@
+/** Above the rows: what this board is, how busy it is, which rows, and the way to a rank. */
+import { type FormEvent, useState } from "react";
+import { useLive } from "../../context/liveStore";
+import { useNow } from "../../hooks/useNow";
+import type { Board } from "../../utils/api/types";
+import { perMinute } from "../../utils/realtime/rate";
+import { text } from "../../utils/text";
+import { Button } from "../ui/Button";
+import { Icon } from "../ui/Icon";
+import { Segments } from "../ui/Segments";
+import type { Filter } from "./filters";
+
+interface BoardHeadProps {
+  board: Board;
+  filter: Filter;
+  onFilter: (filter: Filter) => void;
+  myRank: number | null;
+  /** To a rank, from 1. */
+  onJump: (rank: number) => void;
+}
+
+export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHeadProps) {
+  const isEmpty = useLive(({ state }) => state.seq >= 0 && state.totalPlayers === 0);
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-3 border-b hairline px-3 py-3 @xl:px-4">
+      <div className="me-auto min-w-0 flex-1 @2xl:order-1">
+        <h1 className="truncate text-lg font-semibold">
+          <bdi>{board.name}</bdi>
+        </h1>
+        <Vitals />
+      </div>
+      {!isEmpty && (
+        <>
+          <div className="flex items-center gap-2 @2xl:order-3">
+            <JumpToRank onJump={onJump} />
+            <Button
+              size="small"
+              disabled={myRank === null}
+              onClick={() => myRank !== null && onJump(myRank)}
+              className="h-9! max-@md:w-9 max-@md:px-0!"
+            >
+              <Icon name="target" className="size-4!" />
+              <span className="max-@md:sr-only">{text.board.findMe}</span>
+            </Button>
+          </div>
+          <Segments<Filter>
+            label={text.board.filters}
+            value={filter}
+            onChange={onFilter}
+            className="max-@2xl:w-full @2xl:order-2"
+            options={[
+              { value: "all", label: text.board.all },
+              { value: "top10", label: text.board.top(10) },
+              { value: "top50", label: text.board.top(50) },
+              {
+                value: "around",
+                label: text.board.aroundMe,
+                disabled: myRank === null,
+                hint: text.board.aroundNeedsScore,
+              },
+            ]}
+          />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Vitals() {
+  const total = useLive((live) => live.state.totalPlayers);
+  const started = useLive((live) => live.state.seq >= 0);
+  const samples = useLive((live) => live.samples);
+  const now = useNow();
+  const rate = perMinute(samples, Math.max(now, samples.at(-1)?.at ?? 0));
+  return (
+    <p className="numeral text-sm text-muted" data-testid="vitals">
+      {started ? text.board.players(total) : " "}
+      {started && rate !== null && rate > 0 && (
+        <>
+          <span aria-hidden="true"> · </span>
+          {text.board.perMinute(rate)}
+        </>
+      )}
+    </p>
+  );
+}
+
+function JumpToRank({ onJump }: { onJump: (rank: number) => void }) {
+  const total = useLive((live) => live.state.totalPlayers);
+  const [given, setGiven] = useState("");
+  const [wrong, setWrong] = useState(false);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const rank = Number(given.replace(/[^\d]/g, ""));
+    const right = given.trim() !== "" && rank >= 1 && rank <= total;
+    setWrong(!right);
+    if (right) onJump(rank);
+  };
+  return (
+    <form onSubmit={submit} className="relative flex items-center" noValidate={true}>
+      <label className="sr-only" htmlFor="jump">
+        {text.board.jump}
+      </label>
+      <input
+        id="jump"
+        inputMode="numeric"
+        autoComplete="off"
+        enterKeyHint="go"
+        placeholder={text.board.jump}
+        value={given}
+        aria-invalid={wrong}
+        aria-describedby={wrong ? "jump-says" : undefined}
+        onChange={(event) => {
+          setGiven(event.target.value);
+          setWrong(false);
+        }}
+        className="numeral h-9 w-28 rounded-sm border hairline bg-ground px-3 text-sm placeholder:text-muted hover:border-edge aria-invalid:border-down"
+      />
+      {wrong && (
+        <p
+          id="jump-says"
+          role="alert"
+          className="absolute start-0 top-10 z-20 rounded-sm border hairline bg-high px-2 py-1 text-xs whitespace-nowrap text-down"
+        >
+          {text.board.outOfRange(total)}
+        </p>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,34 @@
+/** The board's shape, while its rules are on their way. */
+import { text } from "../../utils/text";
+import { Skeleton } from "../ui/Skeleton";
+import { RowSkeleton } from "./BoardRows";
+import { columnWidths } from "./columns";
+
+const ROWS = [1, 2, 3, 4, 5, 6, 7, 8];
+
+export function BoardSkeleton() {
+  return (
+    <main
+      id="content"
+      aria-busy="true"
+      aria-label={text.board.loading}
+      className="mx-auto grid min-h-0 w-full max-w-[86rem] flex-1 gap-4 sm:p-4 lg:grid-cols-[minmax(0,1fr)_21rem]"
+    >
+      <div className="@container overflow-hidden panel" style={columnWidths("100", "10,000")}>
+        <div className="space-y-2 border-b hairline p-4">
+          <Skeleton className="h-6 w-40" />
+          <Skeleton className="h-4 w-28" />
+        </div>
+        {ROWS.map((row) => (
+          <div key={row} className="h-14">
+            <RowSkeleton />
+          </div>
+        ))}
+      </div>
+      <div className="panel p-4 max-lg:hidden">
+        <Skeleton className="h-10 w-full" />
+        <Skeleton className="mt-4 h-16 w-40" />
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,30 @@
+import { text } from "../../utils/text";
+import { fromMedium, fromWide, rowGrid } from "./columns";
+
+export function TableHead({ height }: { height: number }) {
+  return (
+    <div role="rowgroup" className="sticky top-0 z-5 border-b hairline bg-raised">
+      <div
+        role="row"
+        aria-rowindex={1}
+        className={`${rowGrid} text-xs text-muted`}
+        style={{ height }}
+      >
+        <span role="columnheader">{text.board.rank}</span>
+        <span role="columnheader">{text.board.player}</span>
+        <span role="columnheader" className={`${fromMedium} text-end`}>
+          {text.board.games}
+        </span>
+        <span role="columnheader" className={`${fromMedium} text-end`}>
+          {text.board.winRate}
+        </span>
+        <span role="columnheader" className={`${fromWide} text-end`}>
+          {text.board.reached}
+        </span>
+        <span role="columnheader" className="text-end">
+          {text.board.score}
+        </span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,91 @@
+/** Whether what is on screen is now: live, on its way back, or from when. */
+import { reconnectNow, useLive } from "../../context/liveStore";
+import { useFastNow } from "../../hooks/useNow";
+import { formatClock } from "../../utils/format";
+import type { Connection } from "../../utils/realtime/socket";
+import { text } from "../../utils/text";
+import { Icon } from "../ui/Icon";
+
+/** A short cut is no news: what was shown is still as good as live. */
+const STALE_MS = 4_000;
+
+export function ConnectionBadge() {
+  const connection = useLive((live) => live.connection);
+  const isLive = useLive((live) => live.state.live);
+  const heardAt = useLive((live) => live.heardAt);
+  if (connection.phase === "open" && (isLive || heardAt === null)) {
+    return (
+      <Badge
+        light="live"
+        label={heardAt === null ? text.connection.connecting : text.connection.live}
+      />
+    );
+  }
+  if (connection.phase === "open") return <Badge light="wait" label={text.connection.paused} />;
+  return <Away connection={connection} heardAt={heardAt} />;
+}
+
+function Away({ connection, heardAt }: { connection: Connection; heardAt: number | null }) {
+  const now = useFastNow();
+  const since =
+    heardAt !== null && now - heardAt > STALE_MS
+      ? text.connection.since(formatClock(new Date(heardAt)))
+      : null;
+  const label = describe(connection, now);
+  const canRetry = connection.phase === "waiting" || connection.phase === "ended";
+  return (
+    <span className="flex items-center gap-2">
+      <Badge light={connection.phase === "offline" ? "off" : "wait"} label={label} since={since} />
+      {canRetry && (
+        <button
+          type="button"
+          onClick={reconnectNow}
+          aria-label={text.connection.retryNow}
+          title={text.connection.retryNow}
+          className="grid size-8 place-items-center rounded-sm text-muted hover:bg-high hover:text-ink"
+        >
+          <Icon name="retry" className="size-4!" />
+        </button>
+      )}
+    </span>
+  );
+}
+
+function describe({ phase, retryAt, failures }: Connection, now: number): string {
+  const words = text.connection;
+  switch (phase) {
+    case "offline":
+      return words.offline;
+    case "ended":
+      return words.ended;
+    case "waiting": {
+      const seconds = Math.ceil(((retryAt ?? now) - now) / 1_000);
+      return seconds > 0 ? words.reconnectingIn(seconds) : words.reconnecting;
+    }
+    default:
+      return failures > 0 ? words.reconnecting : words.connecting;
+  }
+}
+
+const LIGHTS = {
+  live: "bg-you animate-beat shadow-[0_0_8px_var(--color-you)]",
+  wait: "bg-gold",
+  off: "bg-muted",
+} as const;
+
+interface BadgeProps {
+  light: keyof typeof LIGHTS;
+  label: string;
+  since?: string | null;
+}
+
+function Badge({ light, label, since = null }: BadgeProps) {
+  return (
+    <span className="flex items-center gap-2 text-sm whitespace-nowrap" data-testid="connection">
+      <span className={`size-2 rounded-full ${LIGHTS[light]}`} aria-hidden="true" />
+      <span className="sr-only">{text.connection.label}: </span>
+      <span className={light === "live" ? "text-ink" : "text-muted"}>{label}</span>
+      {since !== null && <span className="text-muted max-md:hidden">{since}</span>}
+    </span>
+  );
+}

@@ -1,0 +1,140 @@
+/** A name being typed, and the players it may be. */
+import { useCombobox } from "downshift";
+import { type ReactNode, useState } from "react";
+import { usePlayerSearch } from "../../hooks/usePlayerSearch";
+import type { UserProfile } from "../../utils/api/types";
+import { text } from "../../utils/text";
+import { Avatar } from "../ui/Avatar";
+import { Icon } from "../ui/Icon";
+
+/** What can be chosen: a player there is, or a name that nobody has yet. */
+export type Choice = { kind: "player"; player: UserProfile } | { kind: "new"; name: string };
+
+interface PlayerComboboxProps {
+  label: string;
+  placeholder: string;
+  /** Whether a name that nobody has may be chosen. */
+  offerNew?: boolean;
+  onChoose: (choice: Choice) => void;
+  className?: string;
+  inputClassName: string;
+  /** Beside the list, such as an error. */
+  children?: ReactNode;
+}
+
+export function PlayerCombobox({
+  label,
+  placeholder,
+  offerNew = false,
+  onChoose,
+  className = "",
+  inputClassName,
+  children,
+}: PlayerComboboxProps) {
+  const [typed, setTyped] = useState("");
+  const { found, settled, failed } = usePlayerSearch(typed);
+  const choices = listChoices(found, typed, offerNew && settled);
+  const box = useCombobox<Choice>({
+    items: choices,
+    inputValue: typed,
+    selectedItem: null,
+    defaultHighlightedIndex: 0,
+    itemToString: nameOf,
+    onInputValueChange: ({ inputValue }) => setTyped(inputValue),
+    stateReducer: (_, { type, changes }) =>
+      // What is half typed stays when the eye wanders.
+      type === useCombobox.stateChangeTypes.InputBlur
+        ? { ...changes, inputValue: typed, selectedItem: null }
+        : changes,
+    onSelectedItemChange: ({ selectedItem }) => {
+      if (selectedItem === null) return;
+      setTyped("");
+      onChoose(selectedItem);
+    },
+  });
+  const open = box.isOpen && typed.trim() !== "";
+  return (
+    <div className={`relative ${className}`}>
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: downshift's properties name the input */}
+      <label {...box.getLabelProps({ className: "sr-only" })}>{label}</label>
+      <Icon
+        name="search"
+        className="pointer-events-none absolute start-3 top-1/2 size-4! -translate-y-1/2 text-muted"
+      />
+      <input
+        {...box.getInputProps({
+          placeholder,
+          maxLength: 64,
+          autoComplete: "off",
+          spellCheck: false,
+          className: inputClassName,
+        })}
+      />
+      <ul
+        {...box.getMenuProps({
+          className: `absolute inset-x-0 top-full z-40 mt-1 min-w-56 overflow-hidden rounded-lg border hairline bg-high shadow-float ${open ? "" : "hidden"}`,
+        })}
+      >
+        {open &&
+          choices.map((choice, index) => (
+            <li
+              key={choice.kind === "player" ? choice.player.user_id : "new"}
+              {...box.getItemProps({
+                item: choice,
+                index,
+                className: `flex min-h-11 items-center gap-3 px-3 text-sm ${box.highlightedIndex === index ? "bg-you/15" : ""}`,
+              })}
+            >
+              <Option choice={choice} />
+            </li>
+          ))}
+        {open && choices.length === 0 && (
+          <li className="px-3 py-3 text-sm text-muted">
+            {emptyWord(failed, settled, typed.trim())}
+          </li>
+        )}
+      </ul>
+      <p aria-live="polite" className="sr-only">
+        {open && settled && text.search.results(found.length)}
+      </p>
+      {children}
+    </div>
+  );
+}
+
+function Option({ choice }: { choice: Choice }) {
+  if (choice.kind === "player") {
+    return (
+      <>
+        <Avatar seed={choice.player.user_id} size={28} />
+        <bdi className="truncate">{choice.player.username}</bdi>
+      </>
+    );
+  }
+  return (
+    <>
+      <span className="grid size-7 place-items-center rounded-sm border border-dashed border-you text-you">
+        <Icon name="plus" className="size-4!" />
+      </span>
+      <bdi className="truncate">{text.search.join(choice.name)}</bdi>
+    </>
+  );
+}
+
+function nameOf(choice: Choice | null): string {
+  if (choice === null) return "";
+  return choice.kind === "player" ? choice.player.username : choice.name;
+}
+
+function listChoices(found: readonly UserProfile[], typed: string, offerNew: boolean): Choice[] {
+  const name = typed.trim();
+  const choices: Choice[] = found.map((player) => ({ kind: "player", player }));
+  const taken = found.some((each) => each.username.toLowerCase() === name.toLowerCase());
+  if (offerNew && name !== "" && !taken) choices.push({ kind: "new", name });
+  return choices;
+}
+
+function emptyWord(failed: boolean, settled: boolean, name: string): string {
+  if (failed) return text.search.failed;
+  return settled ? text.search.none(name) : " ";
+}

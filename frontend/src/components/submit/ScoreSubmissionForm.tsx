@@ -1,0 +1,176 @@
+/** Sending a score: checked while it is typed, told honestly, counted once. */
+import { type FormEvent, useId, useState } from "react";
+import { useSession } from "../../context/sessionStore";
+import { useSubmitScore } from "../../hooks/useSubmitScore";
+import { toProblem } from "../../utils/api/problem";
+import type { Board, SubmissionResult } from "../../utils/api/types";
+import {
+  checkDraft,
+  type Draft,
+  type DraftErrors,
+  EMPTY_DRAFT,
+  FIELD_OF,
+} from "../../utils/submission";
+import { text } from "../../utils/text";
+import { Button } from "../ui/Button";
+import { Field } from "../ui/Field";
+import { Icon } from "../ui/Icon";
+import { Segments } from "../ui/Segments";
+
+export function ScoreSubmissionForm({ board }: { board: Board }) {
+  const player = useSession((session) => session.player);
+  const gameMode = useSession((session) => session.gameMode);
+  const [draft, setDraft] = useState<Draft>({ ...EMPTY_DRAFT, mode: modeFor(board, gameMode) });
+  const [touched, setTouched] = useState<ReadonlySet<keyof Draft>>(new Set());
+  const [counted, setCounted] = useState<SubmissionResult | null>(null);
+  const modes = useId();
+  const sending = useSubmitScore((result) => {
+    setCounted(result);
+    setDraft((old) => ({ ...EMPTY_DRAFT, mode: old.mode, result: old.result }));
+    setTouched(new Set());
+  });
+
+  const checked = checkDraft(draft, board.limits);
+  const wrong = sending.isError ? problemErrors(sending.error) : {};
+  const errorOf = (name: keyof Draft): string | undefined => {
+    const own = checked.ok ? undefined : checked.errors[name];
+    return (touched.has(name) ? own : undefined) ?? wrong[name];
+  };
+  const change = (name: keyof Draft, value: string) => {
+    setDraft((old) => ({ ...old, [name]: value }));
+    setTouched((old) => new Set(old).add(name));
+    setCounted(null);
+    if (!sending.isPending) sending.reset();
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setTouched(new Set(["score", "mode", "duration", "metadata"]));
+    if (!checked.ok || player === null || sending.isPending) return;
+    useSession.getState().setGameMode(checked.body.game_mode);
+    setCounted(null);
+    sending.mutate({ user_id: player.user_id, ...checked.body });
+  };
+  const field = (name: "score" | "mode" | "duration" | "metadata") => ({
+    value: draft[name],
+    error: errorOf(name),
+    onChange: (event: { target: { value: string } }) => change(name, event.target.value),
+    autoComplete: "off",
+  });
+
+  return (
+    <section aria-labelledby="submit-title" className="panel p-4">
+      <h2 id="submit-title" className="mb-3 text-sm font-semibold text-muted">
+        {text.submit.title}
+      </h2>
+      <form onSubmit={submit} noValidate={true}>
+        <Field
+          label={text.submit.score}
+          inputMode="numeric"
+          enterKeyHint="send"
+          {...field("score")}
+        />
+        <div className="mt-1 grid grid-cols-2 gap-3">
+          <Field label={text.submit.mode} list={modes} maxLength={32} {...field("mode")} />
+          <Field label={text.submit.duration} placeholder="1:33" {...field("duration")} />
+        </div>
+        <datalist id={modes}>
+          {board.game_modes?.map((mode) => (
+            <option key={mode} value={mode} />
+          ))}
+        </datalist>
+        <Segments
+          label={text.submit.result}
+          value={draft.result}
+          onChange={(value) => change("result", value)}
+          options={[
+            { value: "won", label: text.submit.won },
+            { value: "lost", label: text.submit.lost },
+            { value: "none", label: text.submit.noResult },
+          ]}
+          className="mt-1"
+        />
+        <details className="mt-3 text-sm">
+          <summary className="w-fit cursor-pointer rounded-sm text-muted hover:text-ink">
+            {text.submit.more}
+          </summary>
+          <Field
+            label={text.submit.metadata}
+            className="mt-2"
+            spellCheck={false}
+            placeholder='{"level": 7}'
+            {...field("metadata")}
+          />
+        </details>
+        <Button
+          type="submit"
+          look="primary"
+          disabled={player === null || sending.isPending}
+          className="mt-4 w-full"
+        >
+          {buttonWord(sending.isPending, sending.isError)}
+        </Button>
+        <Outcome
+          anonymous={player === null}
+          failures={sending.isPending ? sending.failureCount : 0}
+          error={sending.isError ? sending.error : null}
+          counted={counted}
+        />
+      </form>
+    </section>
+  );
+}
+
+const modeFor = (board: Board, last: string): string =>
+  board.game_modes === null || board.game_modes.includes(last)
+    ? last
+    : (board.game_modes[0] ?? last);
+
+function buttonWord(pending: boolean, failed: boolean): string {
+  if (pending) return text.submit.sending;
+  return failed ? text.submit.again : text.submit.send;
+}
+
+/** The service's word on each field. */
+function problemErrors(error: Error): DraftErrors {
+  const { fields } = toProblem(error);
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, message]) => {
+      const field = FIELD_OF[name.split(".")[0] ?? ""];
+      return field === undefined ? [] : [[field, message]];
+    }),
+  );
+}
+
+interface OutcomeProps {
+  anonymous: boolean;
+  /** Attempts that failed while another one is under way. */
+  failures: number;
+  error: Error | null;
+  counted: SubmissionResult | null;
+}
+
+function Outcome({ anonymous, failures, error, counted }: OutcomeProps) {
+  return (
+    <div role="status" className="mt-2 min-h-5 text-sm">
+      {anonymous && <p className="text-muted">{text.submit.anonymous}</p>}
+      {failures > 0 && <p className="text-muted">{text.submit.retrying}</p>}
+      {error !== null && <p className="text-down">{describe(error)}</p>}
+      {counted !== null && (
+        <p className="flex animate-fade-in items-center gap-2 text-up">
+          <Icon name="check" className="size-4!" />
+          {confirm(counted)}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function describe(error: Error): string {
+  const problem = toProblem(error);
+  return problem.status === 0 ? text.submit.lostAnswer : problem.message;
+}
+
+function confirm({ replayed, new_rank: rank, rank_change: change }: SubmissionResult): string {
+  if (replayed) return text.submit.replayed;
+  return change > 0 ? text.submit.climbed(rank, change) : text.submit.confirmed(rank);
+}

@@ -1,0 +1,72 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { useLive } from "../context/liveStore";
+import { type Player, useSession } from "../context/sessionStore";
+import type { BoardRef } from "../utils/api/client";
+import { Problem } from "../utils/api/problem";
+import { aroundQuery } from "../utils/api/queries";
+import type { Entry } from "../utils/api/types";
+import { useIsFresh } from "./useFreshness";
+import { useThrottled } from "./useThrottled";
+
+export const NEIGHBOURS = 10;
+/** Ranks move many times a second; names around them needn't be asked for as often. */
+const ASK_EVERY_MS = 1_200;
+const POLL_MS = 3_000;
+
+/** The players around this device's player, and the player. Asked again when the rank moved. */
+export function useNeighbours(ref: BoardRef, player: Player | null) {
+  const fresh = useIsFresh();
+  const moves = useThrottled(
+    useLive(({ state }) => state.me?.moves ?? 0),
+    ASK_EVERY_MS,
+  );
+  const query = useQuery({
+    ...aroundQuery(ref, player?.user_id ?? 0, NEIGHBOURS),
+    enabled: player !== null,
+    placeholderData: keepPreviousData,
+    refetchInterval: fresh ? false : POLL_MS,
+  });
+  const { refetch } = query;
+  const known = player !== null;
+  useEffect(() => {
+    if (known && moves > 0) void refetch();
+  }, [known, moves, refetch]);
+  return query;
+}
+
+export interface MyStanding {
+  player: Player;
+  /** null: not ranked here; undefined: not known yet. */
+  rank: number | null | undefined;
+  score: number | null;
+  total: number;
+  /** Places climbed in the last change. */
+  change: number;
+  moves: number;
+  entry: Entry | undefined;
+}
+
+/** Where this device's player stands: the socket's word, else the last answer. */
+export function useMe(ref: BoardRef): MyStanding | null {
+  const player = useSession((session) => session.player);
+  const me = useLive(({ state }) => state.me);
+  const total = useLive(({ state }) => state.totalPlayers);
+  const top = useLive(({ state }) => state.entries.get(player?.user_id ?? -1));
+  const fresh = useIsFresh();
+  const { data, error } = useNeighbours(ref, player);
+  if (player === null) return null;
+  const listed = data?.entries.find((each) => each.user_id === player.user_id);
+  const entry = top ?? listed;
+  const heard = fresh && me !== null;
+  const unranked = error instanceof Problem && error.code === "not-ranked";
+  return {
+    player: { user_id: player.user_id, username: entry?.username ?? player.username },
+    rank: heard ? me.rank : (listed?.rank ?? (unranked ? null : undefined)),
+    score: (heard ? me.score : null) ?? entry?.total_score ?? null,
+    total: fresh ? total : (data?.total_players ?? total),
+    change: me?.change ?? 0,
+    moves: me?.moves ?? 0,
+    entry,
+  };
+}

@@ -1,0 +1,33 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { suggestionsQuery } from "../utils/api/queries";
+import type { UserProfile } from "../utils/api/types";
+import { useThrottled } from "./useThrottled";
+
+const ASK_EVERY_MS = 150;
+
+export interface PlayerSearch {
+  /** Players whose names begin like what was typed. */
+  found: readonly UserProfile[];
+  /** Whether `found` is the answer to what stands there now. */
+  settled: boolean;
+  failed: boolean;
+}
+
+const NOBODY: readonly UserProfile[] = [];
+
+export function usePlayerSearch(typed: string): PlayerSearch {
+  const prefix = typed.trim();
+  const asked = useThrottled(prefix, ASK_EVERY_MS);
+  const { data, error, isPlaceholderData } = useQuery({
+    ...suggestionsQuery(asked),
+    enabled: asked !== "",
+    placeholderData: keepPreviousData,
+    retry: 1,
+  });
+  const found = prefix === "" ? NOBODY : (data ?? NOBODY);
+  return {
+    found,
+    settled: asked === prefix && data !== undefined && !isPlaceholderData,
+    failed: error !== null && data === undefined,
+  };
+}

@@ -1,0 +1,125 @@
+/** A score being typed: what is wrong with it, by the service's own bounds, and what is sent. */
+import type { Limits, ScoreSubmission } from "./api/types";
+import { formatNumber } from "./format";
+import { text } from "./text";
+
+export interface Draft {
+  score: string;
+  mode: string;
+  /** Minutes and seconds, such as 1:33; empty: not said. */
+  duration: string;
+  result: "won" | "lost" | "none";
+  /** A JSON object; empty: none. */
+  metadata: string;
+}
+
+export const EMPTY_DRAFT: Draft = {
+  score: "",
+  mode: "ranked",
+  duration: "",
+  result: "none",
+  metadata: "",
+};
+
+export type DraftErrors = Partial<Record<keyof Draft, string>>;
+
+export type Checked =
+  | { ok: true; body: Omit<ScoreSubmission, "user_id"> }
+  | { ok: false; errors: DraftErrors };
+
+/** The service's fields, by ours: its problems are shown where they belong. */
+export const FIELD_OF: Readonly<Record<string, keyof Draft>> = {
+  score: "score",
+  game_mode: "mode",
+  duration_ms: "duration",
+  won: "result",
+  metadata: "metadata",
+};
+
+const WHOLE = /^[+-]?\d+$/;
+const MODE = /^[A-Za-z0-9_-]{1,32}$/;
+const TIME = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d{1,5})(?:\.(\d{1,3}))?$/;
+
+export function checkDraft(draft: Draft, limits: Limits): Checked {
+  const score = checkScore(draft.score, limits);
+  const mode = MODE.test(draft.mode.trim()) ? draft.mode.trim() : new Wrong(text.submit.modeShape);
+  const duration = checkDuration(draft.duration, limits);
+  const metadata = checkMetadata(draft.metadata, limits);
+  const errors: DraftErrors = {
+    ...(score instanceof Wrong && { score: score.says }),
+    ...(mode instanceof Wrong && { mode: mode.says }),
+    ...(duration instanceof Wrong && { duration: duration.says }),
+    ...(metadata instanceof Wrong && { metadata: metadata.says }),
+  };
+  if (
+    score instanceof Wrong ||
+    mode instanceof Wrong ||
+    duration instanceof Wrong ||
+    metadata instanceof Wrong
+  ) {
+    return { ok: false, errors };
+  }
+  return {
+    ok: true,
+    body: {
+      score,
+      game_mode: mode,
+      ...(duration !== null && { duration_ms: duration }),
+      ...(draft.result !== "none" && { won: draft.result === "won" }),
+      ...(metadata !== null && { metadata }),
+    },
+  };
+}
+
+class Wrong {
+  readonly says: string;
+
+  constructor(says: string) {
+    this.says = says;
+  }
+}
+
+function checkScore(typed: string, limits: Limits): number | Wrong {
+  const digits = typed.trim();
+  if (!WHOLE.test(digits)) return new Wrong(text.submit.whole);
+  // As big integers, because a double would round what is out of range back into it.
+  const value = BigInt(digits.replace("+", ""));
+  if (value < BigInt(limits.min_score)) {
+    return new Wrong(text.submit.least(formatNumber(limits.min_score)));
+  }
+  if (value > BigInt(limits.max_score)) {
+    return new Wrong(text.submit.most(formatNumber(limits.max_score)));
+  }
+  return Number(value);
+}
+
+/** ms; null if nothing was typed. */
+function checkDuration(typed: string, limits: Limits): number | null | Wrong {
+  if (typed.trim() === "") return null;
+  const parts = TIME.exec(typed.trim());
+  if (parts === null) return new Wrong(text.submit.time);
+  const [, hours = "0", minutes = "0", seconds = "0", fraction = ""] = parts;
+  const whole = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+  const ms = whole * 1_000 + Number(fraction.padEnd(3, "0"));
+  if (ms <= limits.max_duration_ms) return ms;
+  return new Wrong(text.submit.most(`${formatNumber(limits.max_duration_ms / 60_000)}:00`));
+}
+
+function checkMetadata(typed: string, limits: Limits): Record<string, unknown> | null | Wrong {
+  if (typed.trim() === "") return null;
+  const value = parseObject(typed);
+  if (value === null) return new Wrong(text.submit.object);
+  const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
+  const most = limits.max_metadata_bytes;
+  return bytes <= most ? value : new Wrong(text.submit.metadataSize(most));
+}
+
+function parseObject(typed: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(typed);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}

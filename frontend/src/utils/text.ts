@@ -1,0 +1,238 @@
+/**
+ * Every word that the app says, in one place, so that a translation is one more object of this
+ * shape. Short and warm; errors say what to do next.
+ */
+import { formatNumber, formatShare } from "./format";
+
+const plural = new Intl.PluralRules("en");
+const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
+const SUFFIX: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** 1st, 22nd, 1,003rd. */
+export const ordinal = (rank: number): string =>
+  `${formatNumber(rank)}${SUFFIX[ordinals.select(rank)] ?? "th"}`;
+
+const counted = (count: number, one: string, many: string): string =>
+  `${formatNumber(count)} ${plural.select(count) === "one" ? one : many}`;
+
+const players = (count: number) => counted(count, "player", "players");
+const places = (count: number) => counted(count, "place", "places");
+
+export const text = {
+  appName: "Leaderboard",
+  skipToBoard: "Skip to the board",
+  skipToContent: "Skip to content",
+  boardPicker: "Board",
+  seasonPicker: "Season",
+  seasonNumber: (season: number) => `Season ${formatNumber(season)}`,
+  currentSeason: (season: number) => `Season ${formatNumber(season)} · now`,
+
+  connection: {
+    label: "Connection",
+    live: "Live",
+    connecting: "Connecting",
+    reconnecting: "Reconnecting",
+    reconnectingIn: (seconds: number) => `Reconnecting in ${formatNumber(seconds)} s`,
+    offline: "Offline",
+    paused: "Updates paused",
+    ended: "Disconnected",
+    since: (time: string) => `As of ${time}`,
+    retryNow: "Reconnect now",
+  },
+
+  board: {
+    title: "Live board",
+    allModes: "All game modes",
+    players,
+    perMinute: (count: number) => `${formatNumber(count)} scores a minute`,
+    quiet: "Quiet right now",
+    filters: "Which rows",
+    all: "All",
+    top: (count: number) => `Top ${formatNumber(count)}`,
+    aroundMe: "Around me",
+    jump: "Go to rank",
+    jumpShort: "Go",
+    findMe: "Find me",
+    table: "Ranking",
+    rank: "Rank",
+    player: "Player",
+    score: "Score",
+    games: "Games",
+    winRate: "Win rate",
+    reached: "Reached",
+    you: "you",
+    noRate: "no result known",
+    empty: "No scores yet. Be the first.",
+    emptyHint: "Pick a name, send a score, and this board is yours to defend.",
+    emptyCall: "Send the first score",
+    aroundNeedsYou: "Pick your player to see who is around you.",
+    aroundNeedsScore: "Send a score and you will see who is around you.",
+    failed: "The board could not be loaded.",
+    retry: "Try again",
+    paused: "Live updates are paused for a moment. Ranks stay exact.",
+    held: (count: number) => `Holding still · ${counted(count, "change", "changes")} waiting`,
+    unknown: "There is no such board.",
+    climbed: (count: number) => `climbed ${places(count)}`,
+    fell: (count: number) => `fell ${places(count)}`,
+    loading: "Loading the board",
+    outOfRange: (last: number) => `There are ranks 1 to ${formatNumber(last)}`,
+  },
+
+  me: {
+    title: "Your rank",
+    pick: "Who are you?",
+    pickHint: "Find your player or join with a new name. This device will remember.",
+    change: "Not you?",
+    standing: (rank: number, total: number) => `You're ${ordinal(rank)} of ${formatNumber(total)}`,
+    of: (total: number) => `of ${formatNumber(total)}`,
+    unranked: "Not ranked yet",
+    unrankedHint: "Send a score and you're on the board.",
+    best: "You lead the board",
+    percentile: (value: string) => `Better than or level with ${value}% of players`,
+    nextTier: (name: string, points: string) => `${points} more to ${name}`,
+    nextTierNow: (name: string) => `${name} is one score away`,
+    nextTierPlaces: (name: string, count: number) => `${places(count)} to ${name}`,
+    topTier: "The highest tier is yours",
+    tierProgress: (name: string) => `Progress to ${name}`,
+    score: "Score",
+    games: "Games",
+    winRate: "Win rate",
+    profile: "Your page",
+    goTo: (rank: number) => `You're ${ordinal(rank)}`,
+    showUp: "Show my row, further up",
+    showDown: "Show my row, further down",
+    open: "Open your rank and the score form",
+    close: "Close",
+    gone: "This player is no longer here.",
+  },
+
+  notices: {
+    title: "Just now",
+    none: "What happens on the board shows up here.",
+    passedYou: (name: string) => `${name} passed you`,
+    severalPassedYou: (name: string, more: number) =>
+      `${name} and ${counted(more, "other", "others")} passed you`,
+    youPassed: (name: string) => `You passed ${name}`,
+    youPassedSeveral: (name: string, more: number) =>
+      `You passed ${name} and ${counted(more, "other", "others")}`,
+    climbed: (count: number) => `You climbed ${places(count)}`,
+    fell: (count: number) => `You fell ${places(count)}`,
+    newLeader: (name: string) => `${name} takes the lead`,
+    entered: (name: string, rank: number) => `${name} enters at ${ordinal(rank)}`,
+    rose: (name: string, count: number, rank: number) =>
+      `${name} up ${formatNumber(count)} to ${ordinal(rank)}`,
+    you: "You",
+  },
+
+  submit: {
+    title: "Send a score",
+    score: "Score",
+    scoreHint: "A whole number. It adds to your total.",
+    mode: "Game mode",
+    duration: "Duration",
+    durationHint: "Minutes and seconds, like 1:33",
+    result: "Result",
+    won: "Won",
+    lost: "Lost",
+    noResult: "Not said",
+    more: "More",
+    metadata: "Metadata (JSON)",
+    send: "Send score",
+    sending: "Sending",
+    again: "Try again",
+    anonymous: "Pick your player first.",
+    confirmed: (rank: number) => `Counted. You're ${ordinal(rank)}.`,
+    climbed: (rank: number, count: number) => `Counted. Up ${places(count)} to ${ordinal(rank)}.`,
+    replayed: "This score was counted already. Nothing was counted twice.",
+    retrying: "No answer yet. Trying again; it will count once.",
+    lostAnswer: "No answer came. Try again: the score counts once.",
+    whole: "Enter a whole number.",
+    least: (value: string) => `At least ${value}.`,
+    most: (value: string) => `At most ${value}.`,
+    modeShape: "1 to 32 letters, digits, - and _.",
+    time: "Write it as minutes:seconds, like 1:33.",
+    object: 'Enter a JSON object, like {"level": 7}.',
+    metadataSize: (bytes: number) => `At most ${formatNumber(bytes)} bytes.`,
+  },
+
+  search: {
+    label: "Find a player",
+    placeholder: "Find a player",
+    none: (name: string) => `Nobody here is called ${name}`,
+    failed: "Search is not answering. Try again in a moment.",
+    results: (count: number) => counted(count, "player found", "players found"),
+    clear: "Clear",
+    join: (name: string) => `Join as ${name}`,
+    joinHint: "New player",
+    pickLabel: "Your name",
+    pickPlaceholder: "Your name",
+    taken: "That name is taken. If it's yours, pick it from the list.",
+  },
+
+  player: {
+    title: (name: string) => `${name} · Leaderboard`,
+    back: "Back to the board",
+    joined: (date: string) => `Joined ${date}`,
+    inactive: "This player is deactivated and not ranked.",
+    unranked: "No score on this board yet.",
+    isMe: "This is you",
+    claim: "This is me",
+    share: "Share",
+    copied: "Link copied",
+    copyFailed: "Copy the address from the browser's bar.",
+    rank: "Rank",
+    of: (total: number) => `of ${formatNumber(total)}`,
+    score: "Score",
+    tier: "Tier",
+    percentile: "Percentile",
+    games: "Games",
+    winRate: "Win rate",
+    showOnBoard: "Show on the board",
+    history: "Over time",
+    historyRank: "Rank",
+    historyScore: "Score",
+    historyRange: "Time span",
+    ranges: { hour: "1 h", day: "1 d", week: "1 w", month: "1 m", all: "All" },
+    historyEmpty: "Not enough yet for a graph. It grows with every score.",
+    historySummary: (what: string, first: string, last: string) =>
+      `${what} from ${first} to ${last}`,
+    historyAbout: "Ranks beyond 1,000 are within half a percent.",
+    chartTable: "The graph as a table",
+    time: "Time",
+    sessions: "Games",
+    sessionsEmpty: "No games yet.",
+    sessionsFailed: "The games could not be loaded.",
+    more: "Show more games",
+    mode: "Mode",
+    duration: "Duration",
+    result: "Result",
+    won: "Won",
+    lost: "Lost",
+    unknown: "There is no such player.",
+    unknownHint: "The link may be old, or a digit is missing.",
+    failed: "This page could not be loaded.",
+    neighbours: "Around this player",
+  },
+
+  notFound: {
+    title: "Nothing here",
+    hint: "This address leads nowhere. The board is still live.",
+    home: "Go to the board",
+  },
+
+  problems: {
+    network: "The service does not answer. Check your connection and try again.",
+    busy: "The service is busy. Try again in a moment.",
+    unknown: "Something went wrong. Try again in a moment.",
+    crash: "The page stumbled.",
+    crashHint: "Your scores are safe. Reload to go on.",
+    reload: "Reload",
+  },
+
+  announce: {
+    rank: (rank: number, total: number) =>
+      `Your rank is ${formatNumber(rank)} of ${formatNumber(total)}`,
+  },
+
+  tierShare: (value: number) => formatShare(value),
+};
