@@ -14,8 +14,8 @@ def service_of(scope: Scope) -> Service:
     return service
 
 
-def get_service(connection: Request) -> Service:
-    """For plain FastAPI handlers."""
+async def get_service(connection: Request) -> Service:
+    """For plain FastAPI handlers. Not a plain function: those are called in a thread each time."""
     return service_of(connection.scope)
 
 
