@@ -23,7 +23,7 @@ module.exports = {
       severity: "error",
       from: { path: "^src/components/ui/" },
       to: {
-        path: "^src/(components/(?!ui/)|hooks/|context/|utils/(api|realtime)/)",
+        path: "^src/(components/(?!ui/)|hooks/(?!useMedia)|context/|utils/(api|realtime)/)",
       },
     },
     {

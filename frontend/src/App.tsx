@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { domAnimation, LazyMotion, MotionConfig } from "motion/react";
+import { LazyMotion, MotionConfig } from "motion/react";
 import { lazy, useState } from "react";
 import { BrowserRouter, Route, Routes } from "react-router";
 import { BoardPage } from "./components/board/BoardPage";
@@ -13,12 +13,14 @@ const PlayerPage = lazy(async () => {
   return { default: component };
 });
 
+const loadFeatures = async () => (await import("./utils/motionFeatures")).features;
+
 export function App() {
   const [client] = useState(createQueryClient);
   return (
     <CrashGuard>
       <QueryClientProvider client={client}>
-        <LazyMotion features={domAnimation} strict={true}>
+        <LazyMotion features={loadFeatures} strict={true}>
           <MotionConfig reducedMotion="user">
             <BrowserRouter>
               <Routes>

@@ -25,6 +25,7 @@ export interface Chart {
 }
 
 const TOP = 12;
+const EDGE = 20;
 
 /**
  * @param shape `steps` for what holds until it changes, `curve` for what drifts
@@ -66,11 +67,11 @@ export function layOut(
       .ticks(4)
       .filter((value) => Number.isInteger(value) && (upward || value >= 1))
       .map((value) => ({ y: y(value), value })),
-    times: x.ticks(Math.max(2, Math.floor(width / 120))).map((at) => ({
-      x: x(at),
-      at,
-      label: label(at),
-    })),
+    times: x
+      .ticks(Math.max(2, Math.floor(width / 120)))
+      .map((at) => ({ x: x(at), at, label: label(at) }))
+      // A label at the very edge would be cut.
+      .filter((each) => each.x > EDGE && each.x < width - EDGE),
   };
 }
 

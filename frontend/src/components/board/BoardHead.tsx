@@ -37,17 +37,17 @@ export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHead
               size="small"
               disabled={myRank === null}
               onClick={() => myRank !== null && onJump(myRank)}
-              className="h-9! max-@md:w-9 max-@md:px-0!"
+              className="h-9! @max-md:w-9 @max-md:px-0!"
             >
               <Icon name="target" className="size-4!" />
-              <span className="max-@md:sr-only">{text.board.findMe}</span>
+              <span className="@max-md:sr-only">{text.board.findMe}</span>
             </Button>
           </div>
           <Segments<Filter>
             label={text.board.filters}
             value={filter}
             onChange={onFilter}
-            className="max-@2xl:w-full @2xl:order-2"
+            className="@max-2xl:w-full @2xl:order-2"
             options={[
               { value: "all", label: text.board.all },
               { value: "top10", label: text.board.top(10) },

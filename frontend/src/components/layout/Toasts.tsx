@@ -21,7 +21,7 @@ function Shown() {
   return (
     <div
       aria-live="polite"
-      className="pointer-events-none fixed inset-x-0 bottom-24 z-40 flex flex-col items-center gap-2 px-4 lg:bottom-6"
+      className="pointer-events-none fixed inset-x-0 bottom-32 z-40 flex flex-col items-center gap-2 px-4 lg:bottom-6 lg:items-end lg:px-8"
     >
       <AnimatePresence initial={false}>
         {shown.map((notice) => (

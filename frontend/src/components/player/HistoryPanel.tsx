@@ -33,7 +33,9 @@ export function HistoryPanel({ userId, board }: { userId: number; board: Board }
       return value === null ? [] : [{ at: new Date(at), value }];
     });
   }, [data, measure]);
-  const inexact = measure === "rank" && (data?.points.some((each) => !each.exact) ?? false);
+  const inexact =
+    measure === "rank" &&
+    (data?.points.some(({ rank, exact }) => rank !== null && !exact) ?? false);
   const format = measure === "rank" ? ordinal : formatOf(board);
   return (
     <section aria-labelledby="history" className="panel p-4">

@@ -54,7 +54,7 @@ function Actions({ player, mine }: { player: UserProfile; mine: boolean }) {
   const ref = useBoardRef();
   const become = useSession((session) => session.become);
   return (
-    <div className="flex flex-wrap items-center gap-2">
+    <div className="flex flex-wrap items-center gap-2 max-sm:w-full">
       {mine ? (
         <span className="flex items-center gap-1.5 px-2 text-sm font-semibold text-you">
           <Icon name="check" className="size-4!" />

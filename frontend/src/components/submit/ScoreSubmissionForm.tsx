@@ -69,7 +69,7 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
           enterKeyHint="send"
           {...field("score")}
         />
-        <div className="mt-1 grid grid-cols-2 gap-3">
+        <div className="grid grid-cols-2 gap-3">
           <Field label={text.submit.mode} list={modes} maxLength={32} {...field("mode")} />
           <Field label={text.submit.duration} placeholder="1:33" {...field("duration")} />
         </div>
@@ -105,7 +105,7 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
           type="submit"
           look="primary"
           disabled={player === null || sending.isPending}
-          className="mt-4 w-full"
+          className="mt-3 w-full"
         >
           {buttonWord(sending.isPending, sending.isError)}
         </Button>

@@ -28,7 +28,7 @@ export function Field({ label, hint, error, className = "", ...input }: FieldPro
       />
       <p
         id={`${id}-says`}
-        className={`mt-1 min-h-4 text-xs ${error === undefined ? "text-muted" : "text-down"}`}
+        className={`mt-0.5 min-h-4 text-xs ${error === undefined ? "text-muted" : "text-down"}`}
       >
         {says}
       </p>

@@ -1,6 +1,7 @@
 /** A number that counts to its new value instead of jumping there. */
-import { animate, useReducedMotion } from "motion/react";
 import { memo, useLayoutEffect, useRef } from "react";
+import { useMedia } from "../../hooks/useMedia";
+import { tween } from "../../utils/tween";
 
 interface RollingNumberProps {
   value: number;
@@ -9,7 +10,7 @@ interface RollingNumberProps {
   calm?: boolean;
 }
 
-const SECONDS = 0.22;
+const COUNT_MS = 220;
 
 export const RollingNumber = memo(function RollingNumberView({
   value,
@@ -18,31 +19,19 @@ export const RollingNumber = memo(function RollingNumberView({
 }: RollingNumberProps) {
   const element = useRef<HTMLSpanElement>(null);
   const shown = useRef(value);
-  const still = useReducedMotion() === true || calm;
+  const still = useMedia("(prefers-reduced-motion: reduce)") || calm;
 
   useLayoutEffect(() => {
     const span = element.current;
-    if (span === null) return;
-    const from = shown.current;
-    if (from === value || still) {
-      shown.current = value;
-      span.textContent = format(value);
-      return;
-    }
+    if (span === null) return undefined;
     // Written to the element itself: a render a frame and row would cost more than it shows.
-    const counting = animate(from, value, {
-      duration: SECONDS,
-      ease: "easeOut",
-      onUpdate: (now) => {
-        shown.current = Math.round(now);
-        span.textContent = format(shown.current);
-      },
-      onComplete: () => {
-        shown.current = value;
-        span.textContent = format(value);
-      },
-    });
-    return () => counting.stop();
+    const show = (now: number) => {
+      shown.current = Math.round(now);
+      span.textContent = format(shown.current);
+    };
+    const from = shown.current;
+    show(still ? value : from);
+    return still || from === value ? undefined : tween(from, value, COUNT_MS, show);
   }, [value, format, still]);
 
   return (
