@@ -1,7 +1,7 @@
 import { test as base } from "@playwright/test";
 import { Stack } from "./stack";
 
-export { expect } from "@playwright/test";
+export { expect, type Page } from "@playwright/test";
 
 interface Stacks {
   /** Twenty-four players. Tests add their own, and see what those before them did. */

@@ -37,18 +37,18 @@ export function PlayerCombobox({
   const box = useCombobox<Choice>({
     items: choices,
     inputValue: typed,
-    selectedItem: null,
     defaultHighlightedIndex: 0,
     itemToString: nameOf,
     onInputValueChange: ({ inputValue }) => setTyped(inputValue),
     stateReducer: (_, { type, changes }) =>
-      // What is half typed stays when the eye wanders.
+      // What is half typed stays when the eye wanders, and nothing is chosen by that.
       type === useCombobox.stateChangeTypes.InputBlur
         ? { ...changes, inputValue: typed, selectedItem: null }
         : changes,
     onSelectedItemChange: ({ selectedItem }) => {
       if (selectedItem === null) return;
-      setTyped("");
+      // What was chosen is gone from here: the next choice starts from nothing.
+      box.reset();
       onChoose(selectedItem);
     },
   });

@@ -83,8 +83,8 @@ function applySnapshot(state: LiveState, frame: SnapshotFrame): LiveState {
 }
 
 function applyUpdate(state: LiveState, frame: UpdateFrame): LiveState | typeof GAP {
-  // Older than the snapshot that it crossed on its way.
-  if (frame.seq <= state.seq) return state;
+  // Older than the snapshot that it crossed on its way, or nothing was missed: still, updates flow.
+  if (frame.seq <= state.seq) return state.live ? state : { ...state, live: true };
   if (frame.prev > state.seq) return GAP;
   const entries = new Map(state.entries);
   for (const userId of frame.left) entries.delete(userId);

@@ -23,7 +23,7 @@ export function findPasses(
 ): Passes {
   const was = before.find((each) => each.user_id === myId);
   const is = after.find((each) => each.user_id === myId);
-  if (was === undefined || is === undefined || was.rank === is.rank) return NOBODY;
+  if (was === undefined || is === undefined) return NOBODY;
   const stood = new Map(before.map((each) => [each.user_id, each.rank]));
   const passedMe = after.filter(({ user_id: id, rank }) => {
     const old = stood.get(id);

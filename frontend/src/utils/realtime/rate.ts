@@ -23,7 +23,7 @@ export function perMinute(samples: readonly Sample[], now: number): number | nul
   const first = samples[0];
   const last = samples.at(-1);
   if (first === undefined || last === undefined || now - first.at < LEAST_MS) return null;
-  if (now - last.at > WINDOW_MS) return 0;
   const span = Math.min(WINDOW_MS, now - first.at);
-  return Math.round(((last.version - first.version) * WINDOW_MS) / span);
+  const start = samples.findLast((each) => each.at <= now - span) ?? first;
+  return Math.round(((last.version - start.version) * WINDOW_MS) / span);
 }
