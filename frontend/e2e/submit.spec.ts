@@ -9,6 +9,7 @@ test("a new player joins, sends a score and stands on the board", async ({ page,
   await expect(page.getByText("Not ranked yet")).toBeVisible();
   await page.getByLabel("Score", { exact: true }).fill("123456");
   await page.getByLabel("Duration").fill("1:33");
+  await page.getByText("More", { exact: true }).click();
   await page.getByLabel("Won").check();
   await page.getByRole("button", { name: "Send score" }).click();
   await expect(page.getByText(/^Counted\. You're/)).toBeVisible();

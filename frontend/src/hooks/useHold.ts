@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 
 /** A pointer or a key that rests for so long aims at nothing any more. */
 const AIM_MS = 3_000;
@@ -7,10 +7,9 @@ const AIM_MS = 3_000;
  * Whether somebody is aiming at a row, with a mouse or the keyboard: then nothing may move away
  * from under it. Touch has no pointer that rests, and scrolls as it moves.
  */
-export function useHold(element: RefObject<HTMLElement | null>): boolean {
+export function useHold(rows: HTMLElement | null): boolean {
   const [held, setHeld] = useState(false);
   useEffect(() => {
-    const rows = element.current;
     if (rows === null) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const release = () => {
@@ -41,6 +40,6 @@ export function useHold(element: RefObject<HTMLElement | null>): boolean {
       rows.removeEventListener("focusin", onFocus);
       rows.removeEventListener("focusout", release);
     };
-  }, [element]);
+  }, [rows]);
   return held;
 }

@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import {
   barFor,
   barHeight,
@@ -50,43 +50,40 @@ interface View {
 }
 
 /** Windowing of `rows` in a scrolled element, however many there are. See utils/longScroll. */
-export function useLongScroll(element: RefObject<HTMLElement | null>, rows: Rows): LongScroll {
+export function useLongScroll(scrolled: HTMLElement | null, rows: Rows): LongScroll {
   const { count, height, head, covered } = rows;
   const place = useRef<ScrollPlace>({ bar: 0, top: 0 });
   const [view, setView] = useState<View>({ top: 0, shift: 0, first: 0, last: 0, viewport: 0 });
 
   const extentOf = useCallback(
-    (scrolled: HTMLElement): Extent => ({
+    (element: HTMLElement): Extent => ({
       content: head + count * height,
-      viewport: Math.max(0, scrolled.clientHeight - covered),
+      viewport: Math.max(0, element.clientHeight - covered),
     }),
     [count, height, head, covered],
   );
 
   const look = useCallback(() => {
-    const scrolled = element.current;
     if (scrolled === null) return;
     const { viewport } = extentOf(scrolled);
     const { bar, top } = place.current;
     const { first, last } = rowsIn(top, viewport, { count, height, from: head }, SPARE_ROWS);
     const next: View = { top: Math.round(top), shift: bar - top, first, last, viewport };
     setView((known) => (isSame(known, next, head) ? known : next));
-  }, [element, extentOf, count, height, head]);
+  }, [scrolled, extentOf, count, height, head]);
 
   const setPlace = useCallback(
     (top: number) => {
-      const scrolled = element.current;
       if (scrolled === null) return;
       scrolled.scrollTop = barFor(top, extentOf(scrolled));
       // Browsers round: what they made of it is what the next event is compared with.
       place.current = { bar: scrolled.scrollTop, top };
       look();
     },
-    [element, extentOf, look],
+    [scrolled, extentOf, look],
   );
 
   useEffect(() => {
-    const scrolled = element.current;
     if (scrolled === null) return;
     let frame = 0;
     let rest: ReturnType<typeof setTimeout> | undefined;
@@ -112,14 +109,13 @@ export function useLongScroll(element: RefObject<HTMLElement | null>, rows: Rows
       resized.disconnect();
       scrolled.removeEventListener("scroll", onScroll);
     };
-  }, [element, extentOf, look, setPlace]);
+  }, [scrolled, extentOf, look, setPlace]);
 
   // More or fewer rows: the same place means another range.
   useLayoutEffect(look, [look]);
 
   const scrollToRow = useCallback(
     (index: number) => {
-      const scrolled = element.current;
       if (scrolled === null) return;
       const extent = extentOf(scrolled);
       const middle = head + index * height - (extent.viewport - height) / 2;
@@ -130,7 +126,7 @@ export function useLongScroll(element: RefObject<HTMLElement | null>, rows: Rows
         scrolled.scrollBy({ top: target - place.current.top, behavior: "smooth" });
       } else setPlace(target);
     },
-    [element, extentOf, head, height, setPlace],
+    [scrolled, extentOf, head, height, setPlace],
   );
 
   const settled = useSettled(view.first, view.last);

@@ -43,7 +43,9 @@ export function useRows({ ref, live, fresh, most, range, held }: Wanted): Rows {
     queries: pages.map((page) => ({
       ...pageQuery(ref, page),
       placeholderData: keepPreviousData as never,
-      refetchInterval: held ? (false as const) : REFRESH_MS,
+      // What failed stays told until somebody asks again, or the socket brings the rows.
+      refetchInterval: ({ state }: { state: { data: unknown } }) =>
+        held || state.data === undefined ? (false as const) : REFRESH_MS,
     })),
     combine: (results) => ({
       lists: new Map(results.map((each, at) => [pages[at], each.data as EntryList | undefined])),
@@ -75,7 +77,8 @@ export function useRows({ ref, live, fresh, most, range, held }: Wanted): Rows {
 
 function pagesIn({ first, last }: Wanted["range"], from: number, count: number): number[] {
   const start = Math.max(first, from);
-  const end = Math.min(last, count - 1);
+  // Before it is known how many rows there are, the first ones are wanted.
+  const end = Math.min(Math.max(last, 0), count - 1);
   if (end < start) return [];
   const firstPage = Math.floor(start / PAGE);
   const lastPage = Math.floor(end / PAGE);

@@ -6,7 +6,7 @@ import { type MyStanding, useNeighbours } from "../../hooks/useMe";
 import type { Board } from "../../utils/api/types";
 import { formatNumber } from "../../utils/format";
 import { text } from "../../utils/text";
-import { RowSkeleton } from "./BoardRows";
+import { RowSkeletons } from "./BoardRows";
 import { columnWidths } from "./columns";
 import { formatOf, LeaderboardCard, tierOf } from "./LeaderboardCard";
 import { TableHead } from "./TableHead";
@@ -39,13 +39,8 @@ export function AroundMe({ board, me }: { board: Board; me: MyStanding | null })
       className="min-h-0 flex-1 overflow-y-auto [scrollbar-gutter:stable] focus-visible:-outline-offset-2"
     >
       <TableHead height={36} />
-      <div role="rowgroup" className="relative" style={{ height: (entries.length || 8) * ROW }}>
-        {entries.length === 0 &&
-          [0, 1, 2, 3, 4, 5, 6, 7].map((index) => (
-            <div key={index} className="h-(--row)">
-              <RowSkeleton />
-            </div>
-          ))}
+      <div role="rowgroup" className="relative" style={{ height: (entries.length || 10) * ROW }}>
+        {entries.length === 0 && <RowSkeletons />}
         {entries.map((entry, index) => (
           <div
             key={entry.user_id}

@@ -41,7 +41,7 @@ function Arena({ board }: { board: Board }) {
       >
         <RankingBoard board={board} />
         {wide && (
-          <aside aria-label={text.me.title} className="min-h-0 space-y-4 overflow-y-auto">
+          <aside aria-label={text.me.title} className="flex min-h-0 flex-col gap-4 overflow-y-auto">
             <UserRankCard board={board} />
             <ScoreSubmissionForm board={board} />
             <JustNow />

@@ -92,7 +92,18 @@ export function BoardRows({
   );
 }
 
-export function RowSkeleton() {
+const SOME = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+/** As many rows as may be on screen, while it is not known how many there are. */
+export function RowSkeletons() {
+  return SOME.map((row) => (
+    <div key={row} className="h-14">
+      <RowSkeleton />
+    </div>
+  ));
+}
+
+function RowSkeleton() {
   return (
     <div className={`${rowGrid} h-full border-b hairline`}>
       <Skeleton className="h-4 w-6" />

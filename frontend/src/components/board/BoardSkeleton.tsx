@@ -1,10 +1,8 @@
 /** The board's shape, while its rules are on their way. */
 import { text } from "../../utils/text";
 import { Skeleton } from "../ui/Skeleton";
-import { RowSkeleton } from "./BoardRows";
+import { RowSkeletons } from "./BoardRows";
 import { columnWidths } from "./columns";
-
-const ROWS = [1, 2, 3, 4, 5, 6, 7, 8];
 
 export function BoardSkeleton() {
   return (
@@ -19,11 +17,7 @@ export function BoardSkeleton() {
           <Skeleton className="h-6 w-40" />
           <Skeleton className="h-4 w-28" />
         </div>
-        {ROWS.map((row) => (
-          <div key={row} className="h-14">
-            <RowSkeleton />
-          </div>
-        ))}
+        <RowSkeletons />
       </div>
       <div className="panel p-4 max-lg:hidden">
         <Skeleton className="h-10 w-full" />

@@ -78,7 +78,10 @@ function Sheet({ board, onClose }: { board: Board; onClose: () => void }) {
       aria-label={text.me.title}
       className="sheet m-0 mt-auto max-h-[88dvh] w-full max-w-none overflow-y-auto rounded-t-lg border-t hairline bg-ground p-3 pb-[calc(0.75rem+env(safe-area-inset-bottom))] text-ink backdrop:bg-black/60"
     >
-      <div className="mb-2 flex justify-end">
+      <div className="flex items-center justify-between ps-2">
+        <p aria-hidden="true" className="text-sm font-semibold text-muted">
+          {text.me.title}
+        </p>
         <button
           type="button"
           onClick={() => dialog.current?.close()}

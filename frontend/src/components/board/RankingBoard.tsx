@@ -1,5 +1,5 @@
 /** The live board: podium, rows, and the way to any of them. */
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useLive } from "../../context/liveStore";
 import { useBoardRef } from "../../hooks/useBoardRef";
 import { useIsFresh } from "../../hooks/useFreshness";
@@ -12,7 +12,7 @@ import { formatNumber } from "../../utils/format";
 import { text } from "../../utils/text";
 import { AroundMe } from "./AroundMe";
 import { BoardHead } from "./BoardHead";
-import { BoardRows } from "./BoardRows";
+import { BoardRows, RowSkeletons } from "./BoardRows";
 import { EmptyBoard, FailedBoard, PausedNote } from "./BoardStates";
 import { columnWidths } from "./columns";
 import { FILTERS, type Filter } from "./filters";
@@ -78,8 +78,9 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
   const state = useLive((live) => live.state);
   const fresh = useIsFresh();
   const me = useMe(ref);
-  const scrolled = useRef<HTMLDivElement>(null);
-  const body = useRef<HTMLDivElement>(null);
+  // As state and not as references: they come and go with what there is to show.
+  const [scrolled, setScrolled] = useState<HTMLElement | null>(null);
+  const [body, setBody] = useState<HTMLElement | null>(null);
   const held = useHold(body);
   const { shown, waiting } = useHeld(state, held);
   const [range, setRange] = useState({ first: 0, last: 20 });
@@ -115,7 +116,7 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
   return (
     <div className="relative flex min-h-0 flex-1 flex-col">
       <div
-        ref={scrolled}
+        ref={setScrolled}
         tabIndex={0}
         role="table"
         id="board"
@@ -126,13 +127,14 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
       >
         <TableHead height={TABLE_HEAD} />
         <div
-          ref={body}
+          ref={setBody}
           role="rowgroup"
           className="relative"
           style={{ height: rows.count === 0 ? "100%" : scroll.barHeight }}
           onFocus={(event) => setInFirstRows(isInFirstRows(event.target))}
           onBlur={() => setInFirstRows(false)}
         >
+          {rows.count === 0 && <RowSkeletons />}
           {first.length > 0 && (
             <Podium
               entries={first}

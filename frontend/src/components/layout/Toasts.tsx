@@ -1,6 +1,7 @@
 /** What concerns this device's player, for a few seconds, where it is in nobody's way. */
 import { AnimatePresence } from "motion/react";
 import * as m from "motion/react-m";
+import { useLocation } from "react-router";
 import { useNotices } from "../../context/noticeStore";
 import { useFastNow } from "../../hooks/useNow";
 import { NoticeIcon } from "../ui/NoticeIcon";
@@ -16,12 +17,14 @@ export function Toasts() {
 
 function Shown() {
   const now = useFastNow();
+  const { pathname } = useLocation();
   const notices = useNotices((state) => state.notices);
   const shown = notices.filter(({ own, at }) => own && now - at < SHOWN_MS).slice(0, AT_ONCE);
   return (
     <div
       aria-live="polite"
-      className="pointer-events-none fixed inset-x-0 bottom-32 z-40 flex flex-col items-center gap-2 px-4 lg:bottom-6 lg:items-end lg:px-8"
+      // Beside a board on a wide screen "Just now" shows the same: here it is only said.
+      className={`${pathname.includes("/players/") ? "" : "lg:sr-only"} pointer-events-none fixed inset-x-0 bottom-32 z-40 flex flex-col items-center gap-2 px-4 lg:bottom-6 lg:items-end lg:px-8`}
     >
       <AnimatePresence initial={false}>
         {shown.map((notice) => (

@@ -11,7 +11,7 @@ export function JustNow() {
   const notices = useNotices((state) => state.notices);
   const now = useNow();
   return (
-    <section aria-labelledby="just-now" className="panel min-h-32 p-4">
+    <section aria-labelledby="just-now" className="panel min-h-28 flex-1 overflow-hidden p-4">
       <h2 id="just-now" className="mb-2 text-sm font-semibold text-muted">
         {text.notices.title}
       </h2>

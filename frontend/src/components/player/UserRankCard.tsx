@@ -22,7 +22,7 @@ import { PlayerPicker } from "./PlayerPicker";
 export function UserRankCard({ board }: { board: Board }) {
   const me = useMe(useBoardRef());
   return (
-    <section aria-labelledby="my-rank" className="panel p-4">
+    <section aria-labelledby="my-rank" className="panel shrink-0 p-4">
       <h2 id="my-rank" className="sr-only">
         {text.me.title}
       </h2>

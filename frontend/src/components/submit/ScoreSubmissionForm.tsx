@@ -58,7 +58,7 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
   });
 
   return (
-    <section aria-labelledby="submit-title" className="panel p-4">
+    <section aria-labelledby="submit-title" className="panel shrink-0 p-4">
       <h2 id="submit-title" className="mb-3 text-sm font-semibold text-muted">
         {text.submit.title}
       </h2>
@@ -78,24 +78,24 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
             <option key={mode} value={mode} />
           ))}
         </datalist>
-        <Segments
-          label={text.submit.result}
-          value={draft.result}
-          onChange={(value) => change("result", value)}
-          options={[
-            { value: "won", label: text.submit.won },
-            { value: "lost", label: text.submit.lost },
-            { value: "none", label: text.submit.noResult },
-          ]}
-          className="mt-1"
-        />
-        <details className="mt-3 text-sm">
+        <details className="text-sm">
           <summary className="w-fit cursor-pointer rounded-sm text-muted hover:text-ink">
             {text.submit.more}
           </summary>
+          <p className="mt-2 mb-1 text-muted">{text.submit.result}</p>
+          <Segments
+            label={text.submit.result}
+            value={draft.result}
+            onChange={(value) => change("result", value)}
+            options={[
+              { value: "won", label: text.submit.won },
+              { value: "lost", label: text.submit.lost },
+              { value: "none", label: text.submit.noResult },
+            ]}
+          />
           <Field
             label={text.submit.metadata}
-            className="mt-2"
+            className="mt-3"
             spellCheck={false}
             placeholder='{"level": 7}'
             {...field("metadata")}
