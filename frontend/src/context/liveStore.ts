@@ -27,6 +27,8 @@ export interface Watch {
 }
 
 let current: LiveSocket | null = null;
+/** Which season the last watch asked for. */
+let asked: number | undefined;
 
 /** Connects anew now instead of when the wait is over. */
 export const reconnectNow = (): void => current?.reconnect();
@@ -37,11 +39,17 @@ export const reconnectNow = (): void => current?.reconnect();
  */
 export function watchBoard(watch: Watch): () => void {
   const { state } = useLive.getState();
-  const same = state.board === watch.board && (watch.season ?? state.season) === state.season;
+  const same =
+    state.board === watch.board && (watch.season === asked || watch.season === state.season);
+  asked = watch.season;
   useLive.setState({ state: same ? { ...state, me: null } : NO_STATE, samples: [] });
   const socket = new LiveSocket({
     url: () => addressOf(watch, useLive.getState().state),
-    onChange: (connection) => useLive.setState({ connection }),
+    onChange: (connection) => {
+      useLive.setState({ connection });
+      // What was missed would be counted as of the moment when it is told.
+      if (connection.phase === "connecting") useLive.setState({ samples: [] });
+    },
     onFrame: (frame) => {
       const before = useLive.getState();
       const next = applyFrame(before.state, frame);

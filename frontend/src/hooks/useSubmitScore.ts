@@ -13,20 +13,23 @@ const ATTEMPTS = 4;
  */
 export function useSubmitScore(onCounted: (result: SubmissionResult) => void) {
   const client = useQueryClient();
-  const open = useRef<{ body: string; key: string }>(undefined);
+  /** Keys of what has no answer yet, by what it says. */
+  const open = useRef(new Map<string, string>());
   return useMutation<SubmissionResult, Error, ScoreSubmission>({
     mutationFn: (body) => {
-      const text = JSON.stringify(body);
-      if (open.current?.body !== text) open.current = { body: text, key: uniqueKey() };
-      return submitScore(body, open.current.key);
+      const said = JSON.stringify(body);
+      const key = open.current.get(said) ?? uniqueKey();
+      open.current.set(said, key);
+      return submitScore(body, key);
     },
     retry: (failures, error) =>
       failures < ATTEMPTS - 1 && error instanceof Problem && error.passing,
     retryDelay: (attempt) => 600 * 2 ** attempt,
     // Offline is an answer too: tell it, and let the retry by hand be the same submission.
     networkMode: "always",
-    onSuccess: (result, { user_id: userId }) => {
-      open.current = undefined;
+    onSuccess: (result, body) => {
+      const { user_id: userId } = body;
+      open.current.delete(JSON.stringify(body));
       onCounted(result);
       void client.invalidateQueries({ queryKey: ["around"] });
       void client.invalidateQueries({ queryKey: ["sessions", userId] });

@@ -53,10 +53,10 @@ export const updateOf = (more: Partial<UpdateFrame> = {}): UpdateFrame => ({
 });
 
 /** The state after one more frame, which must leave no gap. */
-export function after(state: LiveState, frame: Parameters<typeof applyFrame>[1]): LiveState {
+export function advance(state: LiveState, frame: Parameters<typeof applyFrame>[1]): LiveState {
   const next = applyFrame(state, frame);
   if (next === GAP) throw new Error("a gap");
   return next;
 }
 
-export const stateOf = (...entries: Entry[]): LiveState => after(NO_STATE, snapshotOf(entries));
+export const stateOf = (...entries: Entry[]): LiveState => advance(NO_STATE, snapshotOf(entries));

@@ -2,7 +2,9 @@
  * Scrolling through more rows than a browser can make an element high (some stop at 17 million
  * pixels). Up to a bound the scroll bar's pixels are the board's. Beyond, the bar is a scaled
  * picture of the board: a drag goes to its share of the way, while wheel, touch and keys move the
- * rows pixel by pixel from where they are, and when the hand rests the bar is set to match.
+ * rows pixel by pixel from where they are, and when the hand rests the bar is set to match. Near
+ * both ends the bar's pixels stay the board's, or the way to an end would be too short for the hand
+ * and the last rows, less than a pixel of the bar, out of reach.
  */
 
 export const MAX_HEIGHT = 12_000_000;
@@ -26,38 +28,39 @@ export interface ScrollPlace {
 /** How high the scrolled element is made. */
 export const barHeight = ({ content }: Extent): number => Math.min(content, MAX_HEIGHT);
 
-const travel = (height: number, viewport: number): number => Math.max(0, height - viewport);
+const lastTop = ({ content, viewport }: Extent): number => Math.max(0, content - viewport);
+const lastBar = (extent: Extent): number => Math.max(0, barHeight(extent) - extent.viewport);
 
 /** The bar's position for a pixel of the board. */
 export function barFor(top: number, extent: Extent): number {
-  const way = travel(extent.content, extent.viewport);
-  if (way === 0) return 0;
-  return (clampTop(top, extent) / way) * travel(barHeight(extent), extent.viewport);
+  return scale(clampTop(top, extent), lastTop(extent), lastBar(extent), extent);
+}
+
+/** A place on a way of `from` pixels on one of `to`: alike near the ends, scaled in between. */
+function scale(at: number, from: number, to: number, { viewport }: Extent): number {
+  const near = Math.min(JUMP_SCREENS * viewport, from / 2, to / 2);
+  if (at <= near) return at;
+  if (at >= from - near) return to - (from - at);
+  return near + (at - near) * ((to - 2 * near) / (from - 2 * near));
 }
 
 /** What a scroll event means. */
 export function moveTo(bar: number, before: ScrollPlace, extent: Extent): ScrollPlace {
   if (extent.content <= MAX_HEIGHT) return { bar, top: bar };
   const distance = bar - before.bar;
-  const end = travel(barHeight(extent), extent.viewport);
   const jumps = Math.abs(distance) > JUMP_SCREENS * extent.viewport;
-  if (jumps || end === 0) {
-    return { bar, top: (bar / end) * travel(extent.content, extent.viewport) };
-  }
-  return { bar, top: clampTop(before.top + distance, extent) };
+  const top = jumps ? scale(bar, lastBar(extent), lastTop(extent), extent) : before.top + distance;
+  return { bar, top: clampTop(top, extent) };
 }
 
 /** Whether the bar has to be set anew before the hand can go on: it is at an end and the board
  * is not. */
 export function isStuck({ bar, top }: ScrollPlace, extent: Extent): boolean {
-  const end = travel(barHeight(extent), extent.viewport);
-  const last = travel(extent.content, extent.viewport);
-  return (bar <= 0 && top > 0) || (bar >= end && top < last);
+  return (bar <= 0 && top > 0) || (bar >= lastBar(extent) && top < lastTop(extent));
 }
 
-function clampTop(top: number, { content, viewport }: Extent): number {
-  return Math.min(Math.max(0, top), travel(content, viewport));
-}
+const clampTop = (top: number, extent: Extent): number =>
+  Math.min(Math.max(0, top), lastTop(extent));
 
 /** The first and last row (from 0, both included) that are seen, with some to spare. */
 export function rowsIn(

@@ -7,7 +7,10 @@ export interface TierCut {
 
 /** Share of the players that this rank is at or above, in percent with 2 decimals. */
 export function percentileOf(rank: number, total: number): number {
-  return Math.round((10_000 * (total - rank + 1)) / total) / 100;
+  const exact = (100 * (total - rank + 1)) / total;
+  // As Python's round: by the double's exact value, and in the very middle, where only odd eighths
+  // are, to the even one. `toFixed` does the first, but goes up from the middle.
+  return (exact * 8) % 2 === 1 ? Math.round(exact * 50) / 50 : Number(exact.toFixed(2));
 }
 
 /** Which tier a percentile reaches: its place among `tiers` (best first) and its name. */

@@ -1,6 +1,6 @@
 /** A score being typed: what is wrong with it, by the service's own bounds, and what is sent. */
 import type { Limits, ScoreSubmission } from "./api/types";
-import { formatNumber } from "./format";
+import { formatDuration, formatNumber } from "./format";
 import { text } from "./text";
 
 export interface Draft {
@@ -38,7 +38,7 @@ export const FIELD_OF: Readonly<Record<string, keyof Draft>> = {
 
 const WHOLE = /^[+-]?\d+$/;
 const MODE = /^[A-Za-z0-9_-]{1,32}$/;
-const TIME = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d{1,5})(?:\.(\d{1,3}))?$/;
+const TIME = /^(?:(?:(\d+):)?(\d+):)?(\d+)(?:\.(\d{1,3}))?$/;
 
 export function checkDraft(draft: Draft, limits: Limits): Checked {
   const score = checkScore(draft.score, limits);
@@ -102,7 +102,7 @@ function checkDuration(typed: string, limits: Limits): number | null | Wrong {
   const whole = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   const ms = whole * 1_000 + Number(fraction.padEnd(3, "0"));
   if (ms <= limits.max_duration_ms) return ms;
-  return new Wrong(text.submit.most(`${formatNumber(limits.max_duration_ms / 60_000)}:00`));
+  return new Wrong(text.submit.most(formatDuration(limits.max_duration_ms)));
 }
 
 function checkMetadata(typed: string, limits: Limits): Record<string, unknown> | null | Wrong {

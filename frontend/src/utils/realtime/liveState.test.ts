@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { after, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../../testing/board";
+import { advance, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../../testing/board";
 import type { Entry } from "../api/types";
 import type { OwnEntry, RankFrame, UpdateFrame } from "./frames";
 import { applyFrame, GAP, NO_STATE } from "./liveState";
@@ -27,7 +27,7 @@ describe("snapshot", () => {
 
   test("takes the place of everything, even when it is older, and keeps rows that are alike", () => {
     const frame = snapshotOf([{ ...first }, { ...second, win_rate: 0.5 }], { seq: 4, epoch: "e2" });
-    const next = after(board, frame);
+    const next = advance(board, frame);
     expect(next).toMatchObject({ seq: 4, epoch: "e2", order: [1, 2] });
     expect(next.entries.get(1)).toBe(first);
     expect(next.entries.get(2)?.win_rate).toBe(0.5);
@@ -37,7 +37,7 @@ describe("snapshot", () => {
 describe("update", () => {
   test("changes what it names and leaves all else as it is", () => {
     const risen = entryOf(3, 1, { total_score: 2_000 });
-    const next = after(
+    const next = advance(
       board,
       updateOf({
         entries: [risen],
@@ -55,14 +55,14 @@ describe("update", () => {
   });
 
   test("keeps untouched rows themselves", () => {
-    const next = after(board, updateOf({ entries: [{ ...second }], moved: [[3, 3]] }));
+    const next = advance(board, updateOf({ entries: [{ ...second }], moved: [[3, 3]] }));
     for (const each of [first, second, third]) {
       expect(next.entries.get(each.user_id)).toBe(each);
     }
   });
 
   test("keeps the order itself when only the number of players changed", () => {
-    const next = after(board, updateOf({ total_players: 4 }));
+    const next = advance(board, updateOf({ total_players: 4 }));
     expect(next.order).toBe(board.order);
     expect(next.entries).toBe(board.entries);
     expect(next.totalPlayers).toBe(4);
@@ -70,7 +70,7 @@ describe("update", () => {
 
   test("lets a player leave and come back at once", () => {
     const back = entryOf(2, 3);
-    const next = after(board, updateOf({ left: [2], moved: [[3, 2]], entries: [back] }));
+    const next = advance(board, updateOf({ left: [2], moved: [[3, 2]], entries: [back] }));
     expect(next.order).toEqual([1, 3, 2]);
     expect(next.entries.get(2)).toBe(back);
   });
@@ -84,13 +84,13 @@ describe("update", () => {
   test("that begins after what is known tells of a gap; one that reaches back doesn't", () => {
     expect(applyFrame(board, updateOf({ seq: 13, prev: 11 }))).toBe(GAP);
     expect(applyFrame(NO_STATE, updateOf({ prev: 0 }))).toBe(GAP);
-    expect(after(board, updateOf({ seq: 13, prev: 3 })).seq).toBe(13);
+    expect(advance(board, updateOf({ seq: 13, prev: 3 })).seq).toBe(13);
   });
 
   test("says that updates flow, even with nothing missed since the pause", () => {
-    const paused = after(board, { type: "status", seq: 10, live: false });
-    expect(after(paused, updateOf()).live).toBe(true);
-    const resumed = after(paused, updateOf({ seq: 10, prev: 10 }));
+    const paused = advance(board, { type: "status", seq: 10, live: false });
+    expect(advance(paused, updateOf()).live).toBe(true);
+    const resumed = advance(paused, updateOf({ seq: 10, prev: 10 }));
     expect(resumed).toEqual(board);
   });
 });
@@ -104,7 +104,7 @@ test("own ranks count their changes and don't move the position", () => {
     total_players: 60,
     score: 900,
   };
-  const next = after(board, frame);
+  const next = advance(board, frame);
   expect(next).toMatchObject({ seq: 10, totalPlayers: 60 });
   expect(next.me).toEqual({ rank: 40, score: 900, change: 2, moves: 2 });
   expect(next.entries).toBe(board.entries);
@@ -112,16 +112,16 @@ test("own ranks count their changes and don't move the position", () => {
   expect(applyFrame(next, updateOf({ seq: 13, prev: 12 }))).toBe(GAP);
 
   expect(applyFrame(next, frame)).toBe(next);
-  expect(after(next, { ...frame, total_players: 61 }).me).toBe(next.me);
-  const gone = after(next, { ...frame, rank: null, score: null, rank_change: 0 });
+  expect(advance(next, { ...frame, total_players: 61 }).me).toBe(next.me);
+  const gone = advance(next, { ...frame, rank: null, score: null, rank_change: 0 });
   expect(gone.me).toEqual({ rank: null, score: null, change: 0, moves: 3 });
 });
 
 test("a status changes `live` alone, a pong nothing", () => {
-  const paused = after(board, { type: "status", seq: 99, live: false });
+  const paused = advance(board, { type: "status", seq: 99, live: false });
   expect(paused).toEqual({ ...board, live: false });
-  expect(after(paused, { type: "status", seq: 99, live: false })).toBe(paused);
-  expect(after(board, { type: "pong", seq: 99 })).toBe(board);
+  expect(advance(paused, { type: "status", seq: 99, live: false })).toBe(paused);
+  expect(advance(board, { type: "pong", seq: 99 })).toBe(board);
 });
 
 /** As many rows as a watcher sees. */
@@ -210,7 +210,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     const upTo = (most: number) => Math.floor(random() * (most + 1));
     const model = new ModelBoard(random);
     for (let steps = upTo(15); steps > 0; steps -= 1) model.step();
-    let state = after(NO_STATE, model.snapshot());
+    let state = advance(NO_STATE, model.snapshot());
     let told = 0;
     for (let round = 0; round < 250; round += 1) {
       const from = model.seq;
@@ -219,7 +219,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
       const middle = from + 1 + upTo(model.seq - from - 1);
       expect(applyFrame(state, model.update(middle))).toBe(GAP);
 
-      const next = after(state, model.update(Math.max(0, from - upTo(6))));
+      const next = advance(state, model.update(Math.max(0, from - upTo(6))));
       const top = model.top();
       expect(next.order.map((id) => next.entries.get(id))).toEqual(top);
       expect(next.entries.size).toBe(top.length);

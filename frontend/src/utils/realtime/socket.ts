@@ -36,6 +36,8 @@ interface Options {
 /** Close codes that say what was wrong: to come back would not help. */
 const FINAL = new Set([4400, 4404, 4429]);
 
+/** An attempt that is neither taken nor refused for so long leads nowhere. */
+const OPEN_WITHIN_MS = 10_000;
 const PING_EVERY_MS = 20_000;
 /** A server that doesn't answer a ping for so long is gone, whatever the socket believes. */
 const PONG_WITHIN_MS = 8_000;
@@ -46,6 +48,7 @@ export class LiveSocket {
   private socket: WebSocket | null = null;
   private connection: Connection = NOT_CONNECTED;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  /** Until the other side has to have said something. */
   private ping: ReturnType<typeof setTimeout> | undefined;
   private steady: ReturnType<typeof setTimeout> | undefined;
   private stopped = true;
@@ -83,6 +86,7 @@ export class LiveSocket {
     this.tell({ phase: "connecting", retryAt: null, code: 0, reason: "" });
     const socket = new WebSocket(this.options.url());
     this.socket = socket;
+    this.ping = setTimeout(this.giveUp, OPEN_WITHIN_MS);
     socket.onopen = () => {
       this.tell({ phase: "open" });
       this.steady = setTimeout(() => this.tell({ failures: 0 }), STEADY_MS);
@@ -121,12 +125,14 @@ export class LiveSocket {
     clearTimeout(this.ping);
     this.ping = setTimeout(() => {
       this.socket?.send('{"type":"ping"}');
-      this.ping = setTimeout(() => {
-        this.drop();
-        this.wait();
-      }, PONG_WITHIN_MS);
+      this.ping = setTimeout(this.giveUp, PONG_WITHIN_MS);
     }, after);
   }
+
+  private readonly giveUp = () => {
+    this.drop();
+    this.wait();
+  };
 
   /** Lets go of the socket; nothing that it still says is heard. */
   private drop(): void {
@@ -148,10 +154,11 @@ export class LiveSocket {
   }
 
   private readonly onOnline = () => {
-    if (this.connection.phase !== "open") this.reconnect();
+    if (this.connection.phase !== "open" && this.connection.phase !== "ended") this.reconnect();
   };
 
   private readonly onOffline = () => {
+    if (this.connection.phase === "ended") return;
     this.drop();
     this.tell({ phase: "offline", retryAt: null });
   };
