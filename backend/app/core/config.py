@@ -1,10 +1,11 @@
 """Settings, read from the environment (and `.env`), one flat class with sane defaults."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MAX_SCORE = 2**53 - 1
 """Scores and totals stay within ±MAX_SCORE, the integers that every JSON client keeps exact."""
@@ -13,6 +14,18 @@ MAX_USER_ID = 2**48 - 1
 """Player ids take six bytes in an index key."""
 
 Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _split(given: object) -> object:
+    """`a, b` from the environment as a list."""
+    if isinstance(given, str):
+        return [part.strip() for part in given.split(",") if part.strip()]
+    return given
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -75,8 +88,46 @@ class Settings(BaseSettings):
     live_max_message_bytes: Positive = 1_024
     live_messages_per_second: Positive = 5
 
+    rate_limits: bool | None = None
+    """Whether callers are limited; left out, they are wherever the service is not open."""
+    limit_key_reads: Positive = 600_000
+    """Limits are a minute and hold for all workers together. A key is for servers."""
+    limit_key_submits: Positive = 600_000
+    limit_key_sockets: Positive = 6_000
+    limit_player_reads: Positive = 1_200
+    limit_player_submits: Positive = 60
+    limit_player_sockets: Positive = 60
+    limit_address_reads: Positive = 1_200
+    """An IPv6 address counts as its network of 64 bits."""
+    limit_address_submits: Positive = 60
+    limit_address_sockets: Positive = 60
+    limit_address_sign_ins: Positive = 20
+    """Guests and tokens, and credentials that were wrong."""
+    limit_burst_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
+    """What a limit allows in so long may come at once."""
+    workers: Positive = 1
+    """Processes that serve, on all hosts: while Redis is away each counts its share of a limit."""
+    trusted_proxies: Networks = ()
+    """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed: `10.0.0.0/8, ::1`."""
+
+    max_json_depth: Annotated[int, Field(ge=1, le=150)] = 32
+    """Of `metadata`. All other fields are flat, and the parser stops at 200 by itself."""
+    live_max_clients_per_address: Positive = 100
+    """Sockets that one address may hold on a worker, where callers are limited."""
+    http_head_timeout: Seconds = 10.0
+    """For a request's line and headers, from its first byte or from connecting."""
+    http_body_timeout: Seconds = 30.0
+    http_keep_alive: Seconds = 15.0
+    http_max_idle: Positive = 4_000
+    """Connections a worker keeps without a request under way; beyond, the oldest is closed."""
+
     web_dir: Path | None = None
     """The built browser app (`frontend/dist`), if the API's processes are to serve it too."""
 
     log_level: str = "info"
     access_log: bool = False
+
+    @property
+    def limits_on(self) -> bool:
+        """Whether callers are limited."""
+        return bool(self.rate_limits)
