@@ -9,7 +9,9 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api import boards, health, leaderboard, problems, tiers, users
+from app.api.answer_headers import AnswerHeaders
 from app.api.hot_route import HotApp, HotRoutes
+from app.api.http_protocol import Patience
 from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.api.web import serve_web
 from app.core.config import Settings
@@ -24,6 +26,7 @@ class State(TypedDict):
 
     service: Service
     hubs: Hubs
+    patience: Patience
 
 
 def spare_the_collector() -> None:
@@ -48,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             open_hubs(service.standings, settings) as hubs,
         ):
             spare_the_collector()
-            yield State(service=service, hubs=hubs)
+            yield State(service=service, hubs=hubs, patience=Patience.of(settings))
 
     app = HotApp(
         title="Leaderboard",
@@ -56,8 +59,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Durable scores, exact live ranks.",
         lifespan=lifespan,
         redirect_slashes=False,
+        redoc_url=None,
     )
     app.hot, app.request_ids = HotRoutes(), RequestIds(access_log=settings.access_log)
+    app.answer_headers = AnswerHeaders(settings, app.docs_url)
     leaderboard.add_hot_routes(app)
     app.include_router(leaderboard.router)
     app.include_router(health.router)

@@ -57,7 +57,9 @@ def serve(
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", str(workers), "--backlog", "4096"]
-    command += ["--loop", "uvloop", "--http", "httptools"]
+    # A twin is bare; the service has its own protocols, as the supervisor gives them to it.
+    http = "app.api.http_protocol:PatientProtocol" if health == HEALTH else "httptools"
+    command += ["--loop", "uvloop", "--http", http, "--no-proxy-headers"]
     command += ["--ws", "app.websocket.transport:FramesProtocol"]
     command += ["--no-access-log", "--log-level", "warning", *arguments]
     log = folder / f"{app.partition(':')[0]}-{port}.log"

@@ -196,6 +196,8 @@ async def serve(app: object) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app,
         port=0,
+        http="app.api.http_protocol:PatientProtocol",
+        proxy_headers=False,
         ws="app.websocket.transport:FramesProtocol",
         ws_max_size=1_024,
         ws_per_message_deflate=False,

@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api import problems
+from app.api.answer_headers import AnswerHeaders
 from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
@@ -66,11 +67,20 @@ class HotApp(FastAPI):
 
     hot: HotRoutes
     request_ids: RequestIds
+    answer_headers: AnswerHeaders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self.hot.find(scope) if scope["type"] == "http" else None
-        if handler is None:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        handler = self.hot.find(scope)
+        if handler is None:
+            preflight = self.answer_headers.preflight(scope)
+            if preflight is None:
+                await super().__call__(scope, receive, self.answer_headers.wrap(scope, send))
+            else:
+                await send({"type": "http.response.start", "status": 204, "headers": preflight})
+                await send({"type": "http.response.body"})
             return
         request_id = scope["request_id"] = self.request_ids.of(scope)
         started = time.perf_counter()
@@ -83,6 +93,7 @@ class HotApp(FastAPI):
             structlog.contextvars.bind_contextvars(request_id=request_id)
             status, headers, body = problems.render(problems.to_app_error(error), request_id)
         headers.append((b"x-request-id", request_id.encode()))
+        headers += self.answer_headers.hot(scope)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         self.request_ids.log(scope, status, started)

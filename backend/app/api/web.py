@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.answer_headers import page_policy
 from app.api.web_files import HTML, File, Headers, Variant, read_build
 
 CLIENT_ROUTES = re.compile(
@@ -21,12 +22,14 @@ CLIENT_ROUTES = re.compile(
 )
 """The app's pages, as `frontend/src/App.tsx` has them. For all others it shows its own 404."""
 
-_API = frozenset(("api", "ws", "docs", "redoc", "openapi.json"))
+_API = frozenset(("api", "ws", "docs", "openapi.json"))
+
+_OF_THE_BODY = frozenset((b"content-type", b"content-length", b"content-encoding"))
 
 _NOT_BUILT = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Leaderboard</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="dark">
-<body style="font: 16px/1.5 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
+<style>body{font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
 <h1>The service runs, its app is not built</h1>
 <p><code>./quickstart.sh</code> builds and serves it. By hand: <code>npm ci</code> and
 <code>npm run build</code> in <code>frontend/</code>, then start the service with
@@ -79,7 +82,8 @@ def _found(file: File, asked: dict[bytes, bytes]) -> tuple[int, Headers, bytes]:
     headers = [*variant.headers, (b"etag", variant.etag)]
     known = asked.get(b"if-none-match", b"")
     if variant.etag in known or known == b"*":
-        kept = [each for each in headers if not each[0].startswith(b"content-")]
+        # Its policy stays: a browser takes over what a 304 says into the page that it has.
+        kept = [each for each in headers if each[0] not in _OF_THE_BODY]
         return HTTPStatus.NOT_MODIFIED, kept, b""
     return HTTPStatus.OK, headers, variant.body
 
@@ -99,5 +103,6 @@ def _not_built() -> tuple[int, Headers, bytes]:
         (b"content-type", HTML),
         (b"content-length", b"%d" % len(_NOT_BUILT)),
         (b"cache-control", b"no-store"),
+        (b"content-security-policy", page_policy(_NOT_BUILT)),
     ]
     return HTTPStatus.NOT_FOUND, headers, _NOT_BUILT

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-Headers = list[tuple[bytes, bytes]]
+from app.api.answer_headers import Headers, page_policy
 
 HTML = b"text/html; charset=utf-8"
 
@@ -61,8 +61,9 @@ def _read(path: Path, *, hashed: bool) -> File:
     common = [
         (b"content-type", _TYPES.get(path.suffix, b"application/octet-stream")),
         (b"cache-control", _caching(path, hashed=hashed)),
-        (b"x-content-type-options", b"nosniff"),
     ]
+    if path.suffix == ".html":
+        common.append((b"content-security-policy", page_policy(path.read_bytes())))
     if found:
         common.append((b"vary", b"accept-encoding"))
     return tuple(_variant(encoding, at, common) for encoding, at in [*found, (b"", path)])

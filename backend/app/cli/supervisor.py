@@ -31,7 +31,11 @@ def configure(settings: Settings, workers: int) -> uvicorn.Config:
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http="app.api.http_protocol:PatientProtocol",
+        timeout_keep_alive=max(1, round(settings.http_keep_alive)),
+        # Who is believed is said by `trusted_proxies`; uvicorn itself would believe loopback.
+        proxy_headers=False,
+        forwarded_allow_ips=[],
         ws="app.websocket.transport:FramesProtocol",
         ws_max_size=settings.live_max_message_bytes,
         ws_per_message_deflate=False,

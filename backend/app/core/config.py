@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
     """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed: `10.0.0.0/8, ::1`."""
 
+    allowed_origins: Names = ()
+    """Origins whose pages may call the API from a browser: `https://play.example.com`."""
+
     max_json_depth: Annotated[int, Field(ge=1, le=150)] = 32
     """Of `metadata`. All other fields are flat, and the parser stops at 200 by itself."""
     live_max_clients_per_address: Positive = 100

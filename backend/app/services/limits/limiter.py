@@ -133,7 +133,7 @@ class Limiter:
         return lease
 
     def _decide_alone(self, subject: str, cost: int) -> Standing:
-        """This worker's share of the limit, from a bucket of its own."""
+        """The worker's share of the limit, from a bucket of its own."""
         now = self._clock()
         bucket = self._alone.get(subject)
         if bucket is None:

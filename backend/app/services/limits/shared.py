@@ -1,4 +1,4 @@
-"""The buckets in Redis: one script call for all who ask at the same time, and what when it's away."""
+"""The buckets in Redis: one script call for all who ask at once, no waiting while it's away."""
 
 import asyncio
 from collections.abc import Sequence
