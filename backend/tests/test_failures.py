@@ -26,7 +26,8 @@ async def process(sandbox, *, workers: int = 1, env: dict[str, str] | None = Non
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app",
         "--port", str(port), "--workers", str(workers), "--no-access-log",
-        "--log-level", "error", "--http", "app.api.http_protocol:PatientProtocol", "--ws", "app.websocket.transport:FramesProtocol",
+        "--log-level", "error", "--http", "app.api.http_protocol:PatientProtocol",
+        "--ws", "app.websocket.transport:FramesProtocol",
         cwd=BACKEND,
         env={
             **os.environ,

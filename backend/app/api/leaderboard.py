@@ -1,7 +1,6 @@
 """Scores in, standings out."""
 
 import asyncio
-import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from app.api.hot_route import (
     served_by,
     whole_number,
 )
+from app.api.metadata import encode_metadata
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
 from app.core.config import MAX_USER_ID, Settings
@@ -108,7 +108,7 @@ def to_submission(given: ScoreSubmission, key: str | None, settings: Settings) -
         given.duration_ms,
         given.won,
         given.played_at and _in_utc(given.played_at),
-        encode_metadata(given.metadata, settings.max_metadata_bytes),
+        encode_metadata(given.metadata, settings.max_metadata_bytes, settings.max_json_depth),
         key or given.submission_id,
     )
 
@@ -119,25 +119,6 @@ def _in_utc(at: datetime) -> datetime:
         return at.astimezone(UTC)
     except OverflowError as error:
         raise InvalidInput.field("played_at", "must lie within the last minutes") from error
-
-
-def encode_metadata(metadata: dict[str, Any] | None, limit: int) -> str | None:
-    """Metadata as it is stored. Raises InvalidInput for what PostgreSQL can't keep."""
-    if not metadata:
-        return None
-    try:
-        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        size = len(text.encode())
-    except (ValueError, RecursionError, UnicodeEncodeError) as error:
-        raise InvalidInput.field(
-            "metadata", "must hold finite numbers and valid Unicode text"
-        ) from error
-    if size > limit:
-        raise InvalidInput.field("metadata", f"must have at most {limit} bytes, has {size}")
-    # Escaped backslashes aside, what is left of the text \u0000 is the character itself.
-    if "\\u0000" in text.replace(r"\\", ""):
-        raise InvalidInput.field("metadata", "must not contain the character U+0000")
-    return text
 
 
 def _result(receipt: Receipt) -> bytes:

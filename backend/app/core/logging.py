@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from app.core.redaction import redact
+
 
 def configure_logging(level: str) -> None:
     """JSON lines on standard error (readable ones on a terminal), for our and library logs."""
@@ -32,6 +34,7 @@ def configure_logging(level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                redact,
                 renderer,
             ],
         )
