@@ -1,9 +1,9 @@
 import { act, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { entryOf, snapshotOf, updateOf } from "./testing/board";
-import { FakeWebSocket } from "./testing/FakeWebSocket";
-import { ok, serve } from "./testing/service";
+import { entryOf, snapshotOf, updateOf } from "./utils/testing/board";
+import { FakeWebSocket } from "./utils/testing/FakeWebSocket";
+import { ok, serve } from "./utils/testing/service";
 import type { Board } from "./utils/api/types";
 import { text } from "./utils/text";
 

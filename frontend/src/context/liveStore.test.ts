@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { entryOf, snapshotOf, updateOf } from "../testing/board";
-import { FakeWebSocket } from "../testing/FakeWebSocket";
+import { entryOf, snapshotOf, updateOf } from "../utils/testing/board";
+import { FakeWebSocket } from "../utils/testing/FakeWebSocket";
 import { NO_STATE } from "../utils/realtime/liveState";
 import { perMinute } from "../utils/realtime/rate";
 import { reconnectNow, useLive, watchBoard } from "./liveStore";

@@ -2,7 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, renderHook } from "@testing-library/react";
 import type { PropsWithChildren } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ok, serve } from "../testing/service";
+import { ok, serve } from "../utils/testing/service";
 import type { SubmissionResult } from "../utils/api/types";
 
 const { useSubmitScore } = await import("./useSubmitScore");

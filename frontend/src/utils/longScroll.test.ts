@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seeded } from "../testing/board";
+import { seeded } from "./testing/board";
 import {
   barFor,
   barHeight,

@@ -128,7 +128,7 @@ describe("duration", () => {
     },
   );
 
-  test.each(["-1:00", "1:", ":30", "1:2:3:4", "1.0000", "1m30", "1e3"])(
+  test.each(["-1:00", "1:75", "1:60:00", "1:", ":30", "1:2:3:4", "1.0000", "1m30", "1e3"])(
     "%s is no time",
     (duration) => {
       expect(check({ duration })).toEqual({ ok: false, errors: { duration: text.submit.time } });

@@ -37,12 +37,11 @@ export const FIELD_OF: Readonly<Record<string, keyof Draft>> = {
 };
 
 const WHOLE = /^[+-]?\d+$/;
-const MODE = /^[A-Za-z0-9_-]{1,32}$/;
 const TIME = /^(?:(?:(\d+):)?(\d+):)?(\d+)(?:\.(\d{1,3}))?$/;
 
 export function checkDraft(draft: Draft, limits: Limits): Checked {
   const score = checkScore(draft.score, limits);
-  const mode = MODE.test(draft.mode.trim()) ? draft.mode.trim() : new Wrong(text.submit.modeShape);
+  const mode = checkMode(draft.mode, limits);
   const duration = checkDuration(draft.duration, limits);
   const metadata = checkMetadata(draft.metadata, limits);
   const errors: DraftErrors = {
@@ -79,6 +78,11 @@ class Wrong {
   }
 }
 
+function checkMode(typed: string, limits: Limits): string | Wrong {
+  const mode = typed.trim();
+  return new RegExp(limits.game_mode_pattern).test(mode) ? mode : new Wrong(text.submit.modeShape);
+}
+
 function checkScore(typed: string, limits: Limits): number | Wrong {
   const digits = typed.trim();
   if (!WHOLE.test(digits)) return new Wrong(text.submit.whole);
@@ -97,13 +101,17 @@ function checkScore(typed: string, limits: Limits): number | Wrong {
 function checkDuration(typed: string, limits: Limits): number | null | Wrong {
   if (typed.trim() === "") return null;
   const parts = TIME.exec(typed.trim());
-  if (parts === null) return new Wrong(text.submit.time);
+  if (parts === null || isOver(parts)) return new Wrong(text.submit.time);
   const [, hours = "0", minutes = "0", seconds = "0", fraction = ""] = parts;
   const whole = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   const ms = whole * 1_000 + Number(fraction.padEnd(3, "0"));
   if (ms <= limits.max_duration_ms) return ms;
   return new Wrong(text.submit.most(formatDuration(limits.max_duration_ms)));
 }
+
+/** 1:75 is a slip, not two minutes and a quarter; 75 alone is seconds. */
+const isOver = ([, hours, minutes, seconds]: RegExpExecArray): boolean =>
+  (minutes !== undefined && Number(seconds) > 59) || (hours !== undefined && Number(minutes) > 59);
 
 function checkMetadata(typed: string, limits: Limits): Record<string, unknown> | null | Wrong {
   if (typed.trim() === "") return null;

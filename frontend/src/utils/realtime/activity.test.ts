@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { entryOf, stateOf } from "../../testing/board";
+import { entryOf, stateOf } from "../testing/board";
 import { findHappening, findVisiblePasses } from "./activity";
 import { type LiveState, NO_STATE } from "./liveState";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { advance, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../../testing/board";
+import { advance, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../testing/board";
 import type { Entry } from "../api/types";
 import type { OwnEntry, RankFrame, UpdateFrame } from "./frames";
 import { applyFrame, GAP, NO_STATE } from "./liveState";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { entryOf } from "../../testing/board";
+import { entryOf } from "../testing/board";
 import { findPasses } from "./passes";
 
 const ME = 7;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { FakeWebSocket } from "../../testing/FakeWebSocket";
+import { FakeWebSocket } from "../testing/FakeWebSocket";
 import type { Frame } from "./frames";
 import { type Connection, LiveSocket, NOT_CONNECTED } from "./socket";
 
