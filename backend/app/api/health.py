@@ -50,6 +50,15 @@ def _live(service: Service) -> Part:
     return Part(status="degraded", detail="resyncing") if lost else Part(status="ok")
 
 
+def _limits(service: Service) -> Part:
+    """Degraded while Redis is away: stricter, because each worker counts its share alone."""
+    if not service.limits.on:
+        return Part(status="ok", detail="off")
+    if service.limits.standing_in:
+        return Part(status="degraded", detail="Redis is away: each worker counts its share")
+    return Part(status="ok")
+
+
 def _writer(service: Service) -> Part:
     queued = service.writer.queued
     full = queued > service.settings.writer_max_queue * 0.8
@@ -63,7 +72,8 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
     )
     index, live, writer = _index(service), _live(service), _writer(service)
-    parts = (database, redis, index, live, writer)
+    limits = _limits(service)
+    parts = (database, redis, index, live, writer, limits)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
     if database.status == "down":
         status = "down"
@@ -78,6 +88,7 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         index=index,
         live=live,
         writer=writer,
+        limits=limits,
         clients=request.state.hubs.clients,
         total_players=None if default.follower.mirror is None else default.follower.players,
     )

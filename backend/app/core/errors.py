@@ -9,7 +9,7 @@ class AppError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong"
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds after which trying again makes sense, for the `Retry-After` header."""
 
     def __init__(self, detail: str, *, errors: list[dict[str, str]] | None = None) -> None:
@@ -129,6 +129,18 @@ class EmailTaken(AppError):
     status = 409
     code = "email-taken"
     title = "This e-mail address is taken"
+
+
+class RateLimited(AppError):
+    """The caller asked more often than it may."""
+
+    status = 429
+    code = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Overloaded(AppError):

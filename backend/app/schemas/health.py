@@ -23,5 +23,6 @@ class Health(BaseModel):
     index: Part
     live: Part
     writer: Part
+    limits: Part
     clients: int = Field(description="Sockets on this worker.", examples=[12])
     total_players: int | None = Field(default=None, examples=[120])

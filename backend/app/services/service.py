@@ -16,6 +16,7 @@ from app.core.database import create_engine, is_away
 from app.core.redis import create_client
 from app.services.boards import Boards
 from app.services.history import Histories
+from app.services.limits.limits import Limits
 from app.services.players import Players
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import RankIndex
@@ -55,6 +56,7 @@ class Service:
     tiers: Tiers
     sessions: Sessions
     histories: Histories
+    limits: Limits
 
 
 @asynccontextmanager
@@ -72,6 +74,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         runs = Runs()
         client = create_client(settings, runs.see, timeout=settings.redis_timeout, connections=16)
         stack.push_async_callback(client.aclose)
+        limits = Limits(client, settings)
+        stack.push_async_callback(limits.close)
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
@@ -97,7 +101,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         players = Players(engine, boards, by_board)
         yield Service(
             settings, engine, client, boards, by_board, tuple(keepers), tuple(samplers), writer,
-            players, Tiers(ladders), Sessions(engine), Histories(engine),
+            players, Tiers(ladders), Sessions(engine), Histories(engine), limits,
         )  # fmt: skip
 
 

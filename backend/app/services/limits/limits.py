@@ -1,14 +1,11 @@
 """All limiters of a worker."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-
 from redis.asyncio import Redis
 
 from app.core.addresses import Addresses
 from app.core.config import Settings
 from app.services.limits.limiter import Limiter
-from app.services.limits.policies import Kind, policies_of
+from app.services.limits.policies import Kind, Who, policies_of
 from app.services.limits.shared import SharedBuckets
 
 SPARED_WITHOUT_REDIS = 2
@@ -23,29 +20,23 @@ class Limits:
         self.addresses = Addresses(settings.trusted_proxies)
         self._shared = SharedBuckets(client, settings.redis_prefix)
         share = 1 / (SPARED_WITHOUT_REDIS * settings.workers)
-        self._limiters = {
-            (each.who.value, each.kind.value): Limiter(each, self._shared, share=share)
-            for each in policies_of(settings).values()
+        limiters = {
+            (policy.who, policy.kind): Limiter(policy, self._shared, share=share)
+            for policy in policies_of(settings)
         }
+
+        def of(who: Who) -> dict[Kind, Limiter]:
+            return {kind: limiter for (its, kind), limiter in limiters.items() if its is who}
+
+        self.of_keys, self.of_players = of(Who.KEY), of(Who.PLAYER)
+        self.of_addresses = of(Who.ADDRESS)
+        self.sign_ins = self.of_addresses[Kind.SIGN_INS]
 
     @property
     def standing_in(self) -> bool:
         """Whether each worker counts alone, because Redis is away."""
         return self._shared.away
 
-    def of(self, kind: Kind) -> Mapping[str, Limiter]:
-        """The limiters of a kind, by for whom they count."""
-        return {who: limiter for (who, its), limiter in self._limiters.items() if its == kind}
-
     async def close(self) -> None:
+        """Stops asking whether Redis is back."""
         await self._shared.close()
-
-
-@asynccontextmanager
-async def open_limits(client: Redis, settings: Settings) -> AsyncIterator[Limits]:
-    """Limits for as long as the block lasts."""
-    limits = Limits(client, settings)
-    try:
-        yield limits
-    finally:
-        await limits.close()

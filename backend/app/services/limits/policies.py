@@ -1,6 +1,5 @@
 """What is limited, for whom, and how much of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -58,11 +57,8 @@ class Policy:
         return self.quota / WINDOW
 
 
-Policies = Mapping[tuple[Who, Kind], Policy]
-
-
-def policies_of(settings: Settings) -> Policies:
-    """The policies that the settings make. What has no limit there has none."""
+def policies_of(settings: Settings) -> list[Policy]:
+    """The policies that the settings make."""
     quotas = {
         (Who.KEY, Kind.READS): settings.limit_key_reads,
         (Who.KEY, Kind.SUBMITS): settings.limit_key_submits,
@@ -75,10 +71,10 @@ def policies_of(settings: Settings) -> Policies:
         (Who.ADDRESS, Kind.SOCKETS): settings.limit_address_sockets,
         (Who.ADDRESS, Kind.SIGN_INS): settings.limit_address_sign_ins,
     }
-    return {
-        (who, kind): Policy(who, kind, quota, _burst(quota, settings.limit_burst_seconds))
+    return [
+        Policy(who, kind, quota, _burst(quota, settings.limit_burst_seconds))
         for (who, kind), quota in quotas.items()
-    }
+    ]
 
 
 def _burst(quota: int, seconds: float) -> int:
