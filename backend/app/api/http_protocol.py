@@ -4,7 +4,7 @@ uvicorn itself bounds only the pause between two requests. A connection that nev
 request, sends headers without end or does not read its answer would stay for good.
 """
 
-from asyncio import TimerHandle, Transport
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,9 +59,13 @@ class PatientProtocol(HttpToolsProtocol):
     in one, as nearly all do, only the stages are noted."""
 
     def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state)
+        super().__init__(config, server_state, app_state, _loop)
         self._patience: Patience = app_state["patience"]
         self._awaited = Awaited.HEAD
         self._new_stage = False

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.addresses import Addresses
 from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.core.redis import create_client
@@ -57,6 +58,7 @@ class Service:
     sessions: Sessions
     histories: Histories
     limits: Limits
+    addresses: Addresses
 
 
 @asynccontextmanager
@@ -102,6 +104,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         yield Service(
             settings, engine, client, boards, by_board, tuple(keepers), tuple(samplers), writer,
             players, Tiers(ladders), Sessions(engine), Histories(engine), limits,
+            Addresses(settings.trusted_proxies),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 class Close(IntEnum):
     """Codes from 4000 are ours. Come back later after 1012, 1013 and 4408; not after others."""
 
+    TOO_BIG = 1009
     RESTARTING = 1012
     TRY_AGAIN = 1013
     BAD_REQUEST = 4400

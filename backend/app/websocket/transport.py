@@ -7,19 +7,81 @@ Where the extension is missing (another server), the same frames go out by plain
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame
 from websockets.http11 import Request
 
-from app.websocket.frames import wire
+from app.websocket.frames import Close, wire
 
 EXTENSION = "leaderboard.frames"
 
 
+MAX_WAITING = 64
+"""Messages that came in one piece of data: reading pauses after it until they are taken."""
+MAX_FRAGMENTS = 64
+MAX_CONTROLS_PER_SECOND = 20
+MAX_PONGS_UNREAD = 64 * 1024
+"""Bytes."""
+CLOSE_SECONDS = 3.0
+"""For a client to answer a close frame."""
+
+
 class FramesProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own protocol, with the extension in its scope."""
+    """uvicorn's own protocol, with the extension in its scope, and bounds that it lacks: on what
+    a client sends without end, be it messages in one piece, empty fragments or pings."""
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.close_timeout = CLOSE_SECONDS
+        self._controls, self._controls_since = 0, 0.0
+
+    def send_receive_event_to_app(self) -> None:
+        if self.queue.qsize() < MAX_WAITING:
+            super().send_receive_event_to_app()
+        else:
+            self.frames = []
+            self._fail(Close.TOO_MANY_MESSAGES, "too many messages")
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._fail(Close.TOO_BIG, "too many fragments")
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        self._count_control()
+        if self.transport.get_write_buffer_size() > MAX_PONGS_UNREAD:
+            self.transport.abort()
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        self._count_control()
+
+    def _count_control(self) -> None:
+        now = self.loop.time()
+        if now - self._controls_since > 1:
+            self._controls, self._controls_since = 0, now
+        self._controls += 1
+        if self._controls > MAX_CONTROLS_PER_SECOND:
+            self._fail(Close.TOO_MANY_MESSAGES, "too many pings")
+
+    def _fail(self, code: Close, reason: str) -> None:
+        """Ends the connection at once, as a breach of the protocol does."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.conn.fail(code, reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

@@ -1,10 +1,11 @@
 """All limiters of a worker."""
 
+from typing import Protocol
+
 from redis.asyncio import Redis
 
-from app.core.addresses import Addresses
 from app.core.config import Settings
-from app.services.limits.limiter import Limiter
+from app.services.limits.limiter import Limiter, Standing
 from app.services.limits.policies import Kind, Who, policies_of
 from app.services.limits.shared import SharedBuckets
 
@@ -12,12 +13,24 @@ SPARED_WITHOUT_REDIS = 2
 """Without Redis all workers together grant one part in so many of a limit."""
 
 
+class Caller(Protocol):
+    """As much of a caller as counting needs."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def prefix(self) -> str | None: ...
+
+    @property
+    def user_id(self) -> int | None: ...
+
+
 class Limits:
     """Who may ask how often. `on` is false where nothing is limited."""
 
     def __init__(self, client: Redis, settings: Settings) -> None:
         self.on = settings.limits_on
-        self.addresses = Addresses(settings.trusted_proxies)
         self._shared = SharedBuckets(client, settings.redis_prefix)
         share = 1 / (SPARED_WITHOUT_REDIS * settings.workers)
         limiters = {
@@ -28,14 +41,29 @@ class Limits:
         def of(who: Who) -> dict[Kind, Limiter]:
             return {kind: limiter for (its, kind), limiter in limiters.items() if its is who}
 
-        self.of_keys, self.of_players = of(Who.KEY), of(Who.PLAYER)
-        self.of_addresses = of(Who.ADDRESS)
-        self.sign_ins = self.of_addresses[Kind.SIGN_INS]
+        self._of_keys, self._of_players = of(Who.KEY), of(Who.PLAYER)
+        self._of_addresses = of(Who.ADDRESS)
 
     @property
     def standing_in(self) -> bool:
         """Whether each worker counts alone, because Redis is away."""
         return self._shared.away
+
+    async def charge(self, kind: Kind, caller: Caller, address: str, cost: int = 1) -> Standing:
+        """Where the caller stands, this included: a server by its key, a player by the token, all
+        others by their address."""
+        if caller.kind == Who.KEY and caller.prefix is not None:
+            limiter, subject = self._of_keys[kind], caller.prefix
+        elif caller.kind == Who.PLAYER:
+            limiter, subject = self._of_players[kind], str(caller.user_id)
+        else:
+            limiter, subject = self._of_addresses[kind], address
+        return limiter.spend(subject, cost) or await limiter.ask(subject, cost)
+
+    async def charge_sign_in(self, address: str) -> Standing:
+        """Signing in, and credentials that were wrong, count for the address alone."""
+        limiter = self._of_addresses[Kind.SIGN_INS]
+        return limiter.spend(address, 1) or await limiter.ask(address, 1)
 
     async def close(self) -> None:
         """Stops asking whether Redis is back."""
