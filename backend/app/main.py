@@ -8,9 +8,9 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import boards, health, leaderboard, problems, tiers, users
+from app.api import admin, auth, boards, health, leaderboard, problems, tiers, users
 from app.api.answer_headers import AnswerHeaders
-from app.api.hot_route import HotApp, HotRoutes
+from app.api.hot_route import HotApp, HotRoutes, check_rules
 from app.api.http_protocol import Patience
 from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.api.web import serve_web
@@ -19,6 +19,17 @@ from app.core.logging import configure_logging
 from app.services.service import Service, open_service
 from app.websocket import endpoint
 from app.websocket.hubs import Hubs, open_hubs
+
+ROUTERS = (
+    leaderboard.router,
+    health.router,
+    tiers.router,
+    users.router,
+    boards.router,
+    auth.router,
+    admin.router,
+    endpoint.router,
+)
 
 
 class State(TypedDict):
@@ -64,12 +75,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.hot, app.request_ids = HotRoutes(), RequestIds(access_log=settings.access_log)
     app.answer_headers = AnswerHeaders(settings, app.docs_url)
     leaderboard.add_hot_routes(app)
-    app.include_router(leaderboard.router)
-    app.include_router(health.router)
-    app.include_router(tiers.router)
-    app.include_router(users.router)
-    app.include_router(boards.router)
-    app.include_router(endpoint.router)
+    for router in ROUTERS:
+        check_rules(router.routes)
+        app.include_router(router)
     serve_web(app, settings.web_dir)
     problems.install(app)
     app.add_middleware(RequestIdMiddleware, ids=app.request_ids)

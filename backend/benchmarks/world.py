@@ -35,6 +35,7 @@ class World:
             "DATABASE_URL": self.url,
             "REDIS_URL": self.servers.redis_url,
             "REDIS_PREFIX": f"{self.name}:",
+            "AUTH_MODE": "open",
         }
 
     @property

@@ -53,6 +53,7 @@ class Sandbox:
                 "redis_prefix": f"{self.name}:",
                 "sweep_interval": 0.5,
                 "log_level": "warning",
+                "auth_mode": "open",
                 **changes,
             },
         )
@@ -81,7 +82,7 @@ class Sandbox:
         async with app.router.lifespan_context(app) as state:
             transport = httpx.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
             async with httpx.AsyncClient(
-                transport=transport, base_url="http://test", timeout=60
+                transport=transport, base_url="http://localhost", timeout=60
             ) as client:
                 worker = Worker(client, state)
                 await worker.ready()

@@ -68,5 +68,6 @@ if __name__ == "__main__":
             database_url=servers.database_url,
             redis_url=servers.redis_url,
             log_level="error",
+            auth_mode="open",
         )
         asyncio.run(main(root, options))

@@ -148,8 +148,15 @@ PATHS = {
     "/api/users/1/sessions": "GET",
     "/api/users/1/history": "GET",
     "/api/boards": "GET",
-    "/api/boards/global": "GET",
+    "/api/boards/global": "GET, PATCH",
     "/api/boards/global/seasons": "GET",
+    "/api/auth": "GET",
+    "/api/auth/player-token": "POST",
+    "/api/auth/guest": "POST",
+    "/api/keys": "GET, POST",
+    "/api/keys/1": "DELETE",
+    "/api/keys/1/rotate": "POST",
+    "/api/audit": "GET",
 }
 
 

@@ -35,6 +35,8 @@ async def test_the_board_that_there_always_is(worker):
         "decimals": 0,
         "unit": None,
         "season": 1,
+        "client_submissions": False,
+        "is_private": False,
         "limits": {
             "min_score": -MAX,
             "max_score": MAX,

@@ -31,6 +31,7 @@ async def process(sandbox, *, workers: int = 1, env: dict[str, str] | None = Non
         cwd=BACKEND,
         env={
             **os.environ,
+            "AUTH_MODE": "open",
             **{name.upper(): str(value) for name, value in settings.model_dump().items()
                if name in ("database_url", "redis_url", "redis_prefix", "sweep_interval",
                            "log_level", *changes)},

@@ -4,17 +4,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from app.api.access import CallerDep
+from app.api.hot_route import JsonRoute
+from app.api.leaderboard import BODY_ERRORS
 from app.api.problems import declare
 from app.api.state import ServiceDep
 from app.core.config import MAX_SCORE, Settings
 from app.core.errors import InvalidInput, UnknownBoard
-from app.schemas.boards import Board, BoardList, Limits, Season, SeasonList, Tier
+from app.schemas.boards import (
+    Board,
+    BoardChange,
+    BoardList,
+    Limits,
+    Season,
+    SeasonList,
+    Tier,
+)
 from app.schemas.common import GAME_MODE, Slug
+from app.services.access.callers import Rule, allows
 from app.services.boards import BoardProfile
 
-router = APIRouter(prefix="/api/boards", tags=["boards"])
+router = APIRouter(prefix="/api/boards", tags=["boards"], route_class=JsonRoute)
 
 ERRORS = declare(UnknownBoard, InvalidInput)
+
+SlugPath = Annotated[Slug, Path()]
 
 
 def _to_answer(board: BoardProfile, settings: Settings) -> Board:
@@ -28,6 +42,8 @@ def _to_answer(board: BoardProfile, settings: Settings) -> Board:
         decimals=board.decimals,
         unit=board.unit,
         season=board.season,
+        client_submissions=board.client_submissions,
+        is_private=board.is_private,
         limits=Limits(
             min_score=-MAX_SCORE,
             max_score=MAX_SCORE,
@@ -40,23 +56,45 @@ def _to_answer(board: BoardProfile, settings: Settings) -> Board:
 
 
 @router.get("")
-async def list_boards(service: ServiceDep) -> BoardList:
-    """All boards with their rules, bounds and tiers."""
+@allows(Rule.BOARD)
+async def list_boards(caller: CallerDep, service: ServiceDep) -> BoardList:
+    """All boards that the caller may read, with their rules, bounds and tiers."""
     return BoardList(
-        boards=[_to_answer(each, service.settings) for each in service.boards.profiles]
+        boards=[_to_answer(each, service.settings) for each in service.boards.readable(caller)]
     )
 
 
 @router.get("/{slug}", responses=ERRORS)
-async def get_board(slug: Annotated[Slug, Path()], service: ServiceDep) -> Board:
+@allows(Rule.BOARD)
+async def get_board(slug: SlugPath, caller: CallerDep, service: ServiceDep) -> Board:
     """A board's rules, bounds and tiers."""
-    return _to_answer(service.boards.profile(slug), service.settings)
+    return _to_answer(service.boards.profile(slug, caller), service.settings)
+
+
+@router.patch("/{slug}", responses={**BODY_ERRORS, **declare(UnknownBoard)})
+@allows(Rule.ADMIN)
+async def change_board(
+    slug: SlugPath, body: BoardChange, caller: CallerDep, service: ServiceDep
+) -> Board:
+    """Renames a board, or changes who may read it and whose clients may send scores to it. In
+    force on this worker at once, on every other within a second."""
+    await service.board_admin.change(
+        slug,
+        caller.actor,
+        name=body.name,
+        client_submissions=body.client_submissions,
+        is_private=body.is_private,
+        reason=body.reason,
+    )
+    await service.access.refresh()
+    return _to_answer(service.boards.profile(slug, caller), service.settings)
 
 
 @router.get("/{slug}/seasons", responses=ERRORS)
-async def list_seasons(slug: Annotated[Slug, Path()], service: ServiceDep) -> SeasonList:
+@allows(Rule.BOARD)
+async def list_seasons(slug: SlugPath, caller: CallerDep, service: ServiceDep) -> SeasonList:
     """A board's seasons, newest first."""
-    board = service.boards.profile(slug)
+    board = service.boards.profile(slug, caller)
     seasons = [
         Season(
             number=each.number,

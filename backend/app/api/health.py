@@ -8,14 +8,16 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
 from app import __version__
+from app.api.hot_route import JsonRoute
 from app.api.leaderboard import PREFIX
 from app.api.state import ServiceDep
 from app.core.database import is_away
 from app.core.redis import AWAY
 from app.schemas.health import Health, Part
+from app.services.access.callers import Rule, allows
 from app.services.service import Service
 
-router = APIRouter(prefix=PREFIX, tags=["leaderboard"])
+router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
 TIMEOUT = 1.0
 
@@ -66,6 +68,7 @@ def _writer(service: Service) -> Part:
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Scores can't be stored."}})
+@allows(Rule.PUBLIC)
 async def health(request: Request, service: ServiceDep, response: Response) -> Health:
     """The state of the service and of each part. 503 only while scores can't be stored."""
     database, redis = await asyncio.gather(
@@ -83,6 +86,7 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
     return Health(
         status=status,
         version=__version__,
+        auth=service.settings.auth_mode,
         database=database,
         redis=redis,
         index=index,

@@ -7,7 +7,7 @@ the answer itself.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -15,15 +15,18 @@ from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from pydantic_core import from_json
+from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api import problems
+from app.api.access import SCHEMES, admit, declared
 from app.api.answer_headers import AnswerHeaders
 from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
+from app.services.access.callers import Rule, rule_of
 
 Headers = list[tuple[bytes, bytes]]
 Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Headers, bytes]]]
@@ -34,28 +37,28 @@ MAX_DIGITS = 16
 
 
 class HotRoutes:
-    """Which handler serves which request; asked before anything else is."""
+    """Which handler serves which request, and by which rule; asked before anything else is."""
 
     def __init__(self) -> None:
-        self._whole: dict[tuple[str, str], Handler] = {}
-        self._with_id: dict[tuple[str, str], Handler] = {}
+        self._whole: dict[tuple[str, str], tuple[Handler, Rule]] = {}
+        self._with_id: dict[tuple[str, str], tuple[Handler, Rule]] = {}
 
-    def add(self, method: str, path: str, handler: Handler) -> None:
+    def add(self, method: str, path: str, handler: Handler, rule: Rule) -> None:
         """`path` may end with one `{parameter}`."""
         if path.endswith("}"):
-            self._with_id[method, path[: path.rindex("/") + 1]] = handler
+            self._with_id[method, path[: path.rindex("/") + 1]] = handler, rule
         else:
-            self._whole[method, path] = handler
+            self._whole[method, path] = handler, rule
 
-    def find(self, scope: Scope) -> Handler | None:
-        """The handler; the last part of the path is then in the scope as `hot_parameter`."""
+    def find(self, scope: Scope) -> tuple[Handler, Rule] | None:
+        """What there is; the last part of the path is then in the scope as `hot_parameter`."""
         method, path = scope["method"], scope["path"]
-        handler = self._whole.get((method, path))
+        found = self._whole.get((method, path))
         at = path.rfind("/") + 1
-        if handler is None and at < len(path):
-            handler = self._with_id.get((method, path[:at]))
+        if found is None and at < len(path):
+            found = self._with_id.get((method, path[:at]))
             scope["hot_parameter"] = path[at:]
-        return handler
+        return found
 
 
 class HotApp(FastAPI):
@@ -73,8 +76,8 @@ class HotApp(FastAPI):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        handler = self.hot.find(scope)
-        if handler is None:
+        found = self.hot.find(scope)
+        if found is None:
             preflight = self.answer_headers.preflight(scope)
             if preflight is None:
                 await super().__call__(scope, receive, self.answer_headers.wrap(scope, send))
@@ -84,7 +87,9 @@ class HotApp(FastAPI):
             return
         request_id = scope["request_id"] = self.request_ids.of(scope)
         started = time.perf_counter()
+        handler, rule = found
         try:
+            admit(scope, rule)
             status, headers, body = await handler(scope, receive)
             # On a 304 the length would be that of the page which isn't sent.
             if status != HTTPStatus.NOT_MODIFIED:
@@ -98,12 +103,42 @@ class HotApp(FastAPI):
         await send({"type": "http.response.body", "body": body})
         self.request_ids.log(scope, status, started)
 
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the ways to show a credential."""
+        document = super().openapi()
+        document["components"]["securitySchemes"] = SCHEMES
+        return document
 
-class HotRoute(APIRoute):
-    """The declaration of a hot route: what stands in the OpenAPI document."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
-        super().__init__(path, endpoint, **declared)
+class RuledRoute(APIRoute):
+    """A route with an access rule, which stands in the OpenAPI document."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        responses: dict[int | str, dict[str, Any]] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        self.rule = rule_of(endpoint)
+        super().__init__(path, endpoint, **{**options, **declared(self.rule, responses)})
+
+
+def check_rules(routes: Iterable[BaseRoute]) -> None:
+    """Raises TypeError for a route that nobody would be kept from: better no start than a gap."""
+    for route in routes:
+        if isinstance(route, APIWebSocketRoute):
+            rule_of(route.endpoint)  # which the endpoint itself holds its callers against
+        elif not isinstance(route, RuledRoute):
+            raise TypeError(f"{route} has no access rule: give its router a route class of ours")
+
+
+class HotRoute(RuledRoute):
+    """The declaration of a hot route."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401
+        super().__init__(path, endpoint, **options)
         self.handler: Handler = endpoint.hot  # type: ignore[attr-defined]
 
 
@@ -122,12 +157,12 @@ def add_hot_route(
     method: str,
     path: str,
     declaration: Callable[..., Any],
-    **declared: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> None:
     """Adds a route to the document and, in front of everything, its handler."""
-    route = HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **declared)
+    route = HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **options)
     app.router.routes.append(route)
-    app.hot.add(method, path, route.handler)
+    app.hot.add(method, path, route.handler, route.rule)
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -165,20 +200,23 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401
         raise InvalidInput.field("body", f"is not valid JSON: {error}") from error
 
 
-class JsonRoute(APIRoute):
-    """An ordinary route whose body is read and refused exactly as the hot routes do it."""
+class JsonRoute(RuledRoute):
+    """An ordinary route that admits callers, then reads and refuses bodies, exactly as the hot
+    routes do it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
+        rule, has_body = self.rule, self.body_field is not None
 
-        async def read_and_handle(request: Request) -> Response:
-            limit = service_of(request.scope).settings.max_body_bytes
-            body = await read_json(request.scope, request.receive, limit)
-            return await handle(_ReadRequest(request, body, parse_json(body)))
+        async def admit_and_handle(request: Request) -> Response:
+            admit(request.scope, rule)
+            if has_body:
+                limit = service_of(request.scope).settings.max_body_bytes
+                body = await read_json(request.scope, request.receive, limit)
+                request = _ReadRequest(request, body, parse_json(body))
+            return await handle(request)
 
-        return read_and_handle
+        return admit_and_handle
 
 
 class _ReadRequest(Request):

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 from starlette.types import Receive, Scope
 
+from app.api.access import CallerDep
 from app.api.hot_route import (
     JSON,
     Headers,
@@ -25,11 +26,13 @@ from app.api.hot_route import (
 from app.api.metadata import encode_metadata
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
-from app.core.config import MAX_USER_ID, Settings
+from app.core.config import MAX_USER_ID
 from app.core.errors import (
     AppError,
     BodyTooLarge,
+    ClientSubmissionsOff,
     DatabaseAway,
+    Forbidden,
     IdempotencyMismatch,
     InvalidInput,
     NotRanked,
@@ -51,6 +54,8 @@ from app.schemas.scores import (
     SubmissionKey,
     SubmissionResult,
 )
+from app.services.access.callers import Caller, Kind, Rule, allows
+from app.services.service import Service
 from app.services.standings import Page, PlayerRank, Standings
 from app.services.submissions import Receipt, Submission
 
@@ -64,6 +69,7 @@ _batch: TypeAdapter[BatchSubmission] = TypeAdapter(BatchSubmission)
 _key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
 
 SUBMIT_ERRORS = declare(
+    ClientSubmissionsOff,
     UnknownPlayer,
     PlayerInactive,
     TotalOutOfRange,
@@ -97,8 +103,15 @@ IdempotencyKey = Annotated[
 # Submitting
 
 
-def to_submission(given: ScoreSubmission, key: str | None, settings: Settings) -> Submission:
-    """Checks what the schema can't say. Raises InvalidInput."""
+def to_submission(
+    given: ScoreSubmission, key: str | None, service: Service, caller: Caller
+) -> Submission:
+    """Checks what the schema can't say, and what a player's own client may not do. Raises
+    InvalidInput, Forbidden, ClientSubmissionsOff."""
+    settings = service.settings
+    key = key or given.submission_id
+    if caller.kind is Kind.PLAYER:
+        key = _as_player(given, key, service, caller)
     if given.duration_ms is not None and given.duration_ms > settings.max_duration_ms:
         raise InvalidInput.field("duration_ms", f"must be at most {settings.max_duration_ms}")
     return Submission(
@@ -109,8 +122,22 @@ def to_submission(given: ScoreSubmission, key: str | None, settings: Settings) -
         given.won,
         given.played_at and _in_utc(given.played_at),
         encode_metadata(given.metadata, settings.max_metadata_bytes, settings.max_json_depth),
-        key or given.submission_id,
+        key,
     )
+
+
+def _as_player(
+    given: ScoreSubmission, key: str | None, service: Service, caller: Caller
+) -> str | None:
+    """The key for a submission of a player's own client, among that player's keys alone: else
+    one who guesses a game server's key could make its submission fail."""
+    if given.user_id != caller.user_id:
+        raise Forbidden("A player's token sends that player's scores alone.")
+    if not service.boards.take_from_clients(given.game_mode):
+        raise ClientSubmissionsOff(
+            f"Games of the mode {given.game_mode!r} are taken from game servers alone."
+        )
+    return key and f"player {given.user_id} {key}"
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -153,11 +180,12 @@ async def _serve_submit(scope: Scope, receive: Receive) -> tuple[int, Headers, b
         given = _submission.validate_json(body)
     except ValidationError as error:
         raise invalid_input(error) from error
-    receipt = await service.writer.submit(to_submission(given, key, service.settings))
+    receipt = await service.writer.submit(to_submission(given, key, service, scope["caller"]))
     return 200, [JSON], b"{%b}" % _result(receipt)
 
 
 @served_by(_serve_submit)
+@allows(Rule.PLAY)
 def submit(body: ScoreSubmission, idempotency_key: IdempotencyKey = None) -> SubmissionResult:
     """Stores a score for good, ranks the player on every board that it belongs to, and answers
     with the new rank. Nothing is answered before the score is durable."""
@@ -178,7 +206,8 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
                 raise item
             # One key for the whole call makes one for each item without its own.
             own = item.submission_id or (None if key is None else f"{key}#{at}")
-            waiting.append(service.writer.submit(to_submission(item, own, service.settings)))
+            submission = to_submission(item, own, service, scope["caller"])
+            waiting.append(service.writer.submit(submission))
         except AppError as error:
             waiting.append(error)
     results = [await _answer_item(each) for each in waiting]
@@ -231,6 +260,7 @@ def _parse_item(item: object) -> ScoreSubmission | AppError:
 
 
 @served_by(_serve_batch)
+@allows(Rule.PLAY)
 def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) -> BatchResult:
     """Stores up to 1,000 scores. Each item is accepted or rejected on its own, in order; an
     `Idempotency-Key` makes a key for every item that has no `submission_id`."""
@@ -247,7 +277,9 @@ def _standings(scope: Scope, parameters: dict[str, str]) -> Standings:
         raise InvalidInput.field("board", "must be 1 to 64 letters, digits, - and _")
     return service.standings.of(
         service.boards.find(
-            slug, None if season is None else whole_number(season, "season", 1, 2**31 - 1)
+            slug,
+            None if season is None else whole_number(season, "season", 1, 2**31 - 1),
+            scope["caller"],
         )
     )
 
@@ -278,6 +310,7 @@ async def _serve_top(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
 
 
 @served_by(_serve_top)
+@allows(Rule.BOARD)
 def top(
     query: Annotated[BoardQuery, Query()],
     limit: Annotated[int, Query(ge=1, le=1_000, description="How many players.")] = 100,
@@ -323,6 +356,7 @@ def _rank_answer(standings: Standings, found: PlayerRank) -> bytes:
 
 
 @served_by(_serve_rank)
+@allows(Rule.BOARD)
 def rank(user_id: Annotated[UserId, Path()], query: Annotated[BoardQuery, Query()]) -> RankAnswer:
     """A player's exact rank, score, percentile and tier, never older than the answer to the
     player's last submission."""
@@ -338,6 +372,7 @@ async def _serve_around(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
 
 
 @served_by(_serve_around)
+@allows(Rule.BOARD)
 def around(
     user_id: Annotated[UserId, Path()],
     query: Annotated[BoardQuery, Query()],
@@ -350,12 +385,16 @@ def around(
 
 
 @router.post("/ranks", response_model=EntryList, responses={**LIST_ERRORS, **BODY_ERRORS})
+@allows(Rule.BOARD)
 async def ranks(
-    body: RanksRequest, query: Annotated[BoardQuery, Query()], service: ServiceDep
+    body: RanksRequest,
+    query: Annotated[BoardQuery, Query()],
+    caller: CallerDep,
+    service: ServiceDep,
 ) -> Response:
     """These players (friends, a guild) with their true ranks, best first. Players who are
     unknown or unranked are left out."""
-    board = service.boards.find(query.board, query.season)
+    board = service.boards.find(query.board, query.season, caller)
     page = await service.standings.of(board).among(body.user_ids)
     response = Response(page.body)
     response.raw_headers = [*_page_headers(page), (b"content-length", b"%d" % len(page.body))]

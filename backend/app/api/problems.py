@@ -73,6 +73,8 @@ def render(error: AppError, request_id: str | None) -> tuple[int, list[tuple[byt
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
     return error.status, headers, body

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.api.access import CallerDep
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS, RANK_ERRORS
 from app.api.problems import declare
@@ -13,6 +14,7 @@ from app.core.errors import (
     DatabaseAway,
     EmailTaken,
     InvalidInput,
+    PlayerInactive,
     UnknownBoard,
     UnknownPlayer,
     UsernameTaken,
@@ -27,6 +29,7 @@ from app.schemas.sessions import (
     SessionsQuery,
 )
 from app.schemas.users import LookUp, NewUser, UserChange, UserList, UserProfile
+from app.services.access.callers import Rule, allows
 from app.services.players import Profile
 from app.services.sessions import NEWEST, Cursor
 
@@ -51,12 +54,14 @@ def _to_answer(profile: Profile) -> UserProfile:
 
 
 @router.post("", status_code=201, responses={**BODY_ERRORS, **declare(UsernameTaken, EmailTaken)})
+@allows(Rule.SUBMIT)
 async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
     """A new player. Names are unique whatever their case."""
     return _to_answer(await service.players.create(body.username, body.email))
 
 
 @router.get("", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+@allows(Rule.PUBLIC)
 async def find_users(
     service: ServiceDep,
     username: Annotated[LookUp | None, Query(description="The exact name.")] = None,
@@ -74,19 +79,30 @@ async def find_users(
 
 
 @router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+@allows(Rule.PUBLIC)
 async def get_user(user_id: Annotated[UserId, Path()], service: ServiceDep) -> UserProfile:
     """A player's profile."""
     return _to_answer(await service.players.get(user_id))
 
 
-@router.patch("/{user_id}", responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken)})
+@router.patch(
+    "/{user_id}",
+    responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken, PlayerInactive)},
+)
+@allows(Rule.SELF)
 async def change_user(
-    user_id: Annotated[UserId, Path()], body: UserChange, service: ServiceDep
+    user_id: Annotated[UserId, Path()], body: UserChange, caller: CallerDep, service: ServiceDep
 ) -> UserProfile:
     """Renames or deactivates a player, or brings one back. A deactivated player keeps every
-    score and loses every rank until reactivated."""
+    score and loses every rank until reactivated. With a player's token: the own name."""
     return _to_answer(
-        await service.players.change(user_id, username=body.username, is_active=body.is_active)
+        await service.players.change(
+            user_id,
+            caller,
+            username=body.username,
+            is_active=body.is_active,
+            reason=body.reason,
+        )
     )
 
 
@@ -94,16 +110,21 @@ async def change_user(
     "/{user_id}/sessions",
     responses=declare(UnknownPlayer, UnknownBoard, InvalidInput, DatabaseAway),
 )
+@allows(Rule.BOARD)
 async def list_sessions(
     user_id: Annotated[UserId, Path()],
     query: Annotated[SessionsQuery, Query()],
+    caller: CallerDep,
     service: ServiceDep,
 ) -> SessionList:
     """The player's games, newest first. `next_cursor` leads to the next page, whatever is played
     in the meantime; it is null on the last one."""
     after = NEWEST if query.cursor is None else Cursor.decode(query.cursor)
-    board = None if query.board is None else service.boards.find(query.board, None)
-    found, following = await service.sessions.page(user_id, query.limit, after, board)
+    modes = service.boards.readable_modes(caller)
+    if query.board is not None:
+        board = service.boards.find(query.board, None, caller)
+        modes = None if board.game_modes is None else sorted(board.game_modes)
+    found, following = await service.sessions.page(user_id, query.limit, after, modes)
     return SessionList(
         sessions=[Session(**each._asdict()) for each in found],
         next_cursor=following and following.encode(),
@@ -111,15 +132,17 @@ async def list_sessions(
 
 
 @router.get("/{user_id}/history", responses=RANK_ERRORS)
+@allows(Rule.BOARD)
 async def get_history(
     user_id: Annotated[UserId, Path()],
     query: Annotated[HistoryQuery, Query()],
+    caller: CallerDep,
     service: ServiceDep,
     response: Response,
 ) -> History:
     """The player's score and rank over time, oldest first, for a graph. The last point is now;
     the first one may be older than the range, and tells how things stood when it began."""
-    board = service.boards.find(query.board, query.season)
+    board = service.boards.find(query.board, query.season, caller)
     found = await service.histories.of(
         service.standings.of(board), user_id, SPANS[query.range], query.points
     )

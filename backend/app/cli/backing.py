@@ -40,7 +40,7 @@ def started(data: Path, settings: Settings, *, workers: int) -> Iterator[None]:
     environment. Raises EmbeddedError, CliError.
     """
     _check_room(data)
-    connections = workers * settings.database_pool_size + SPARE_CONNECTIONS
+    connections = workers * (settings.database_pool_size + 1) + SPARE_CONNECTIONS
     with EmbeddedServers(
         data, postgres_settings={"max_connections": str(max(100, connections))}
     ) as servers:

@@ -44,7 +44,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = [
-            f"{str(each['loc'][0] if each['loc'] else 'settings').upper()}: {each['msg']}"
+            f"{str(each['loc'][0]).upper()}: {each['msg']}" if each["loc"] else each["msg"]
             for each in error.errors()
         ]
         raise CliError(f"bad settings: {'; '.join(wrong)}") from error

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.failures import CliError
+
 DEFAULT_DATA = Path(__file__).parents[3] / "data"
 """Beside `backend/`, whatever the current folder is."""
 
@@ -27,6 +29,15 @@ UrlOption = Annotated[
     typer.Option(
         "--url", show_default="the service that runs on the data folder",
         help="Address of a running service.",
+    ),
+]  # fmt: skip
+
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key", envvar="LEADERBOARD_KEY", show_envvar=True, show_default=False,
+        help="An API key, for a closed service. Other users can see it here: better in the "
+        "environment.",
     ),
 ]  # fmt: skip
 
@@ -73,3 +84,11 @@ def find_url(url: str | None, data: Path) -> str:
     if "://" not in found:
         found = f"http://{found}"
     return found.rstrip("/")
+
+
+def clean_key(key: str | None) -> str | None:
+    """The key as a header may carry it. Raises CliError."""
+    key = (key or "").strip() or None
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise CliError("the key has characters that no key has: was it copied whole?")
+    return key

@@ -5,18 +5,15 @@ import logging
 from contextlib import ExitStack, nullcontext
 from typing import Annotated
 
-import structlog
 import typer
 
-from app.cli import backing, listening
+from app.cli import backing, listening, mode
 from app.cli.database import prepare_database
-from app.cli.failures import CliError, load_settings, one_clear_line
+from app.cli.failures import load_settings, one_clear_line
 from app.cli.folder import DEFAULT_DATA, Address, DataOption, published_address
 from app.cli.readiness import announced
 from app.cli.stopping import stopped_by_signals
 from app.core.logging import configure_logging
-
-log = structlog.get_logger(__name__)
 
 
 def serve(
@@ -24,44 +21,46 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve.")] = 1,
     data: DataOption = DEFAULT_DATA,
-    expose: Annotated[
-        bool, typer.Option("--expose", help="Allow an address that other machines reach.")
+    auth: Annotated[
+        bool,
+        typer.Option(
+            "--auth",
+            help="Run closed, with a secret and a first admin key made for this data folder.",
+        ),
     ] = False,
 ) -> None:
     """Run the service. Starts PostgreSQL and Valkey itself unless DATABASE_URL and REDIS_URL
     are set.
+
+    On a loopback address everything is open to this machine, unless AUTH_MODE=closed or --auth.
     """
     with one_clear_line(), stopped_by_signals(), ExitStack() as stack:
         settings = load_settings()
         configure_logging(settings.log_level)
         own_servers = backing.uses_own_servers(settings)
-        exposed = not listening.is_loopback(host)
-        if exposed and not expose:
-            raise CliError(
-                f"{host} can be reached from other machines, and everything is open until "
-                "accounts exist: add --expose if that is meant"
-            )
+        mode.choose(settings, host, data, auth=auth)
         listener = stack.enter_context(listening.bind(host, port))
-        if exposed:
-            log.warning("everything is open to whoever reaches this address", host=host)
 
         stack.enter_context(
             backing.started(data, settings, workers=workers) if own_servers else nullcontext()
         )
         settings = load_settings()
         asyncio.run(prepare_database(settings))
+        first_key = asyncio.run(mode.first_admin_key(settings)) if auth else None
         listening.listen(listener)
 
         url = listening.url_of(listener)
         address = stack.enter_context(published_address(data))
-        stack.enter_context(announced(url, lambda: _announce(url, address)))
+        stack.enter_context(
+            announced(url, lambda: _announce(url, address, settings.auth_mode, first_key))
+        )
         # Imported late: a refusal above should come at once.
         from app.cli import supervisor
 
         supervisor.run(supervisor.configure(settings, workers), listener)
 
 
-def _announce(url: str, address: Address) -> None:
+def _announce(url: str, address: Address, auth_mode: str, first_key: str | None) -> None:
     try:
         address.publish(url)
     except OSError as error:
@@ -71,5 +70,17 @@ def _announce(url: str, address: Address) -> None:
         f"  API documentation  {url}/docs\n"
         f"  fill it            ./quickstart.sh demo\n"
         f"  watch it           ./quickstart.sh watch\n"
+        f"{_say_mode(auth_mode, first_key)}"
         f"Stop it with Ctrl-C."
+    )
+
+
+def _say_mode(auth_mode: str, first_key: str | None) -> str:
+    if auth_mode == "open":
+        return "Open mode: everybody on this machine may do everything, others nothing.\n"
+    if first_key is None:
+        return "Closed mode: keys are made with ./quickstart.sh keys create.\n"
+    return (
+        "Closed mode. The first admin key, shown this once (demo and watch take it from there):\n"
+        f"  export LEADERBOARD_KEY={first_key}\n"
     )

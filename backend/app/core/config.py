@@ -2,9 +2,10 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MAX_SCORE = 2**53 - 1
@@ -24,6 +25,9 @@ def _split(given: object) -> object:
     return given
 
 
+_FROM_FILES = ("auth_secret", "database_url", "redis_url")
+"""Settings with a secret in them: `AUTH_SECRET_FILE` names the file that holds `AUTH_SECRET`."""
+
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -39,6 +43,19 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(ge=2)] = 10
     database_timeout: float = 10.0
     redis_timeout: float = 0.5
+
+    database_url_file: Path | None = None
+    redis_url_file: Path | None = None
+
+    auth_mode: Literal["open", "closed"] = "closed"
+    """`open`: callers on this machine may do everything, all others nothing. `leaderboard serve`
+    is open by default where its address is a loopback one."""
+    auth_secret: SecretStr | None = None
+    """Signs players' tokens: at least 32 characters, the same on every worker, no default."""
+    auth_secret_file: Path | None = None
+    player_token_seconds: Annotated[int, Field(ge=10, le=24 * 3_600)] = 3_600
+    guest_sign_in: bool = False
+    """Whether whoever asks may become a player, and sign in as that player."""
 
     max_body_bytes: Positive = 1_000_000
     max_batch: Positive = 1_000
@@ -134,3 +151,25 @@ class Settings(BaseSettings):
     def limits_on(self) -> bool:
         """Whether callers are limited."""
         return bool(self.rate_limits)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Secrets may come as files, as orchestrators hand them over."""
+        read = {}
+        for name in _FROM_FILES:
+            path = given.get(f"{name}_file")
+            if not path:
+                continue
+            if given.get(name):
+                raise _fault(name, "is set too: give one of the two")
+            try:
+                read[name] = Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise _fault(f"{name}_file", f"cannot read {path}: {why}") from error
+        return {**given, **read}
+
+
+def _fault(name: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError("file", "{fault}", {"fault": f"{name.upper()} {message}"})

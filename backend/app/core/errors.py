@@ -67,6 +67,65 @@ class BodyTooLarge(AppError):
     title = "The body is too large"
 
 
+class Unauthenticated(AppError):
+    """No credential, or one that is malformed, wrong, expired or revoked: told apart by nobody."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "A valid credential is needed"
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid key or token as `Authorization: Bearer ...`.")
+
+
+class Forbidden(AppError):
+    """The credential is valid, and not for this."""
+
+    status = 403
+    code = "forbidden"
+    title = "This credential may not do that"
+
+
+class ClientSubmissionsOff(AppError):
+    """A player's own client sent a score, and a board that it counts for takes none from them."""
+
+    status = 403
+    code = "client-submissions-off"
+    title = "This board takes scores from game servers alone"
+
+
+class GuestSignInOff(AppError):
+    """The deployment takes no guests."""
+
+    status = 403
+    code = "guest-sign-in-off"
+    title = "There is no guest sign-in here"
+
+
+class Misdirected(AppError):
+    """In open mode: the request did not come from this machine, to a loopback name."""
+
+    status = 421
+    code = "misdirected"
+    title = "This service answers its own machine alone"
+
+
+class UnknownKey(AppError):
+    """No such API key."""
+
+    status = 404
+    code = "unknown-key"
+    title = "No such key"
+
+
+class KeyNotActive(AppError):
+    """The key has expired or was revoked, so nothing can take over from it."""
+
+    status = 409
+    code = "key-not-active"
+    title = "This key is not active"
+
+
 class UnknownPlayer(AppError):
     """No such player."""
 

@@ -1,5 +1,7 @@
 """One table a file; importing the package fills `Base.metadata`."""
 
+from app.models.api_key import ApiKey
+from app.models.audit_entry import AuditEntry, AuditHead
 from app.models.base import Base, event_ids
 from app.models.board import Board, Season
 from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
@@ -8,6 +10,9 @@ from app.models.standings_sample import StandingsSample
 from app.models.user import User
 
 __all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "AuditHead",
     "Base",
     "Board",
     "GameSession",

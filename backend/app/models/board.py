@@ -24,6 +24,8 @@ class Board(Base):
     time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     decimals: Mapped[int] = mapped_column(server_default=text("0"))
     unit: Mapped[str | None]
+    client_submissions: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_private: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
     __table_args__ = (

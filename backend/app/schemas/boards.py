@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from app.schemas.common import Strict
+from app.schemas.text import Name, Reason
+
 
 class Tier(BaseModel):
     """A name for everybody from a percentile on."""
@@ -51,8 +54,21 @@ class Board(BaseModel):
     ]
     unit: Annotated[str | None, Field(examples=["ms"])]
     season: Annotated[int, Field(description="The current season's number.", examples=[1])]
+    client_submissions: Annotated[
+        bool, Field(description="Whether players' own clients may send scores, with a token.")
+    ]
+    is_private: Annotated[bool, Field(description="Whether reading needs a credential.")]
     limits: Limits
     tiers: Annotated[list[Tier], Field(description="Best first.")]
+
+
+class BoardChange(Strict):
+    """What is to change; what is left out stays."""
+
+    name: Name | None = None
+    client_submissions: bool | None = None
+    is_private: bool | None = None
+    reason: Reason | None = None
 
 
 class BoardList(BaseModel):

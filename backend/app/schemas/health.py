@@ -18,6 +18,9 @@ class Health(BaseModel):
 
     status: Literal["ok", "degraded", "down"]
     version: str = Field(examples=["0.1.0"])
+    auth: Literal["open", "closed"] = Field(
+        description="`open`: this machine alone is answered, and may do everything."
+    )
     database: Part
     redis: Part
     index: Part

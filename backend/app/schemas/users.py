@@ -1,24 +1,14 @@
 """Players as clients see and make them."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.schemas.common import Strict
+from app.schemas.text import Reason, clean_text
 
 MAX_USERNAME = 32
-
-
-def clean_text(text: str) -> str:
-    """NFC, and nothing in it that hides, breaks lines or can't be stored.
-
-    Raises ValueError, as pydantic expects.
-    """
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text):
-        raise ValueError("must have no control or invisible characters")
-    return unicodedata.normalize("NFC", text)
 
 
 def clean_username(name: str) -> str:
@@ -66,6 +56,7 @@ class UserChange(Strict):
 
     username: Username | None = None
     is_active: bool | None = None
+    reason: Reason | None = None
 
 
 class UserProfile(BaseModel):

@@ -1,15 +1,17 @@
 """Which boards there are, and which of them a game counts for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.errors import UnknownBoard, UnknownSeason
 from app.models import Board, Season
+from app.services.access.callers import Caller
 
 DEFAULT_BOARD = "global"
 
@@ -45,6 +47,15 @@ class SeasonPeriod:
     closed_at: datetime | None
 
 
+class BoardRules(NamedTuple):
+    """What administrators may change of a board while it is served."""
+
+    slug: str
+    name: str
+    client_submissions: bool
+    is_private: bool
+
+
 @dataclass(frozen=True, slots=True)
 class BoardProfile:
     """What everybody may know of a board: its rules, how scores are shown, its seasons.
@@ -61,6 +72,13 @@ class BoardProfile:
     decimals: int
     unit: str | None
     seasons: tuple[SeasonPeriod, ...]
+    client_submissions: bool
+    is_private: bool
+
+    @property
+    def rules(self) -> BoardRules:
+        """What administrators may change."""
+        return BoardRules(self.slug, self.name, self.client_submissions, self.is_private)
 
     @property
     def season(self) -> int:
@@ -69,7 +87,10 @@ class BoardProfile:
 
 
 class Boards:
-    """The boards and seasons, as loaded at start. In order of `key`, the order of all locks."""
+    """The boards and seasons, as loaded at start. In order of `key`, the order of all locks.
+
+    Their rules follow the database, see `access/access.py`.
+    """
 
     def __init__(self, seasons: list[BoardSeason], profiles: Sequence[BoardProfile]) -> None:
         self._profiles = {profile.slug: profile for profile in profiles}
@@ -80,6 +101,7 @@ class Boards:
         self._current = latest
         self.open = tuple(sorted(latest.values(), key=lambda each: each.key))
         self._matches: dict[str, tuple[BoardSeason, ...]] = {}
+        self.apply_rules([profile.rules for profile in profiles])
 
     @classmethod
     async def load(cls, engine: AsyncEngine) -> "Boards":
@@ -115,17 +137,59 @@ class Boards:
         ]
         return cls(boards, profiles)
 
+    def apply_rules(self, rules: Sequence[BoardRules]) -> None:
+        """Takes the boards' names and rules as they are now."""
+        for each in rules:
+            profile = self._profiles.get(each.slug)
+            if profile is not None and profile.rules != each:
+                self._profiles[each.slug] = replace(
+                    profile,
+                    name=each.name,
+                    client_submissions=each.client_submissions,
+                    is_private=each.is_private,
+                )
+        profiles = self._profiles.values()
+        self._private = frozenset(each.slug for each in profiles if each.is_private)
+        self._for_clients = frozenset(each.slug for each in profiles if each.client_submissions)
+
     @property
     def profiles(self) -> list[BoardProfile]:
         """All boards, the oldest one first."""
         return list(self._profiles.values())
 
-    def profile(self, slug: str) -> BoardProfile:
-        """Raises UnknownBoard."""
+    def readable(self, caller: Caller) -> list[BoardProfile]:
+        """The boards that the caller may read, the oldest one first."""
+        return [
+            each for each in self._profiles.values() if not each.is_private or caller.reads_private
+        ]
+
+    def profile(self, slug: str, caller: Caller) -> BoardProfile:
+        """Raises UnknownBoard; of a private board, Unauthenticated or Forbidden."""
         found = self._profiles.get(slug)
         if found is None:
             raise UnknownBoard(f"There is no board {slug!r}.")
+        self._admit(slug, caller)
         return found
+
+    def _admit(self, slug: str, caller: Caller) -> None:
+        if slug in self._private and not caller.reads_private:
+            raise caller.refuse("a key with the scope read, or a player's token")
+
+    def take_from_clients(self, game_mode: str) -> bool:
+        """Whether a player's own client may send games of this mode: every board that they count
+        for must allow it."""
+        matching = self.matching(game_mode)
+        return bool(matching) and all(board.slug in self._for_clients for board in matching)
+
+    def readable_modes(self, caller: Caller) -> list[str] | None:
+        """The modes of which the caller may see games, None for all: those that count for a board
+        that the caller may read."""
+        if caller.reads_private or not self._private:
+            return None
+        modes = [profile.game_modes for profile in self.readable(caller)]
+        if any(each is None for each in modes):
+            return None
+        return sorted({mode for each in modes for mode in each or ()})
 
     @property
     def default(self) -> BoardSeason:
@@ -140,11 +204,14 @@ class Boards:
                 self._matches[game_mode] = found
         return found
 
-    def find(self, slug: str | None, season: int | None) -> BoardSeason:
-        """The board as a caller named it. Raises UnknownBoard, UnknownSeason."""
+    def find(self, slug: str | None, season: int | None, caller: Caller) -> BoardSeason:
+        """The board as a caller named it. Raises UnknownBoard, UnknownSeason; of a private board,
+        Unauthenticated or Forbidden."""
         current = self._current.get(slug or DEFAULT_BOARD)
         if current is None:
             raise UnknownBoard(f"There is no board {slug!r}.")
+        if self._private:
+            self._admit(current.slug, caller)
         if season is None or season == current.season:
             return current
         found = self._by_name.get((current.slug, season))
@@ -169,4 +236,6 @@ def _profile(seasons: Sequence[Row[Board, Season]]) -> BoardProfile:
             SeasonPeriod(each.number, each.starts_at, each.ends_at, each.closed_at)
             for each in seasons
         ),
+        board.client_submissions,
+        board.is_private,
     )

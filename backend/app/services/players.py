@@ -1,6 +1,5 @@
 """Players: joining, looking up, renaming, deactivating and coming back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +8,17 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
-from app.core.errors import EmailTaken, UnknownPlayer, UsernameTaken
+from app.core.errors import (
+    EmailTaken,
+    Forbidden,
+    PlayerInactive,
+    UnknownPlayer,
+    UsernameTaken,
+)
 from app.services import ledger
+from app.services.access import audit
+from app.services.access.audit import Act
+from app.services.access.callers import Caller, Kind
 from app.services.boards import Boards
 from app.services.fold import Fold
 from app.services.rank_index.index import IndexAway, IndexedFold
@@ -20,6 +28,10 @@ from app.services.standings import StandingsByBoard
 log = structlog.get_logger(__name__)
 
 _COLUMNS = "id, username, join_date, is_active"
+
+_CREATE = f"""
+INSERT INTO users (username, email, guest_secret_hash) VALUES ($1, $2, $3) RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants alone
 
 _CHANGE = """
 UPDATE users SET username = coalesce($2, username), is_active = coalesce($3, is_active)
@@ -73,12 +85,13 @@ class Players:
         self._boards = boards
         self._standings = standings
 
-    async def create(self, username: str, email: str | None) -> Profile:
+    async def create(
+        self, username: str, email: str | None, *, guest_secret_hash: bytes | None = None
+    ) -> Profile:
         """Raises UsernameTaken, EmailTaken."""
-        query = f"INSERT INTO users (username, email) VALUES ($1, $2) RETURNING {_COLUMNS}"  # noqa: S608
         async with raw_connection(self._engine) as connection:
             try:
-                row = await connection.fetchrow(query, username, email)
+                row = await connection.fetchrow(_CREATE, username, email, guest_secret_hash)
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, username) from error
         if row is None:
@@ -110,17 +123,29 @@ class Players:
         return [_profile(row) for row in rows]
 
     async def change(
-        self, user_id: int, *, username: str | None = None, is_active: bool | None = None
+        self,
+        user_id: int,
+        caller: Caller,
+        *,
+        username: str | None = None,
+        is_active: bool | None = None,
+        reason: str | None = None,
     ) -> Profile:
         """Renames, deactivates or brings back; every board shows it at once.
 
         A player who is deactivated keeps every score and loses every rank until reactivated.
-        Raises UnknownPlayer, UsernameTaken.
+        What an administrator changes is in the audit log; a player may change the own name.
+        Raises UnknownPlayer, UsernameTaken, Forbidden, PlayerInactive.
         """
+        own = caller.kind is Kind.PLAYER
+        if own and (caller.user_id != user_id or is_active is not None):
+            raise Forbidden("A player's token changes that player's own name.")
         async with raw_connection(self._engine) as connection, connection.transaction():
             before = (await ledger.lock_players(connection, [user_id])).get(user_id)
             if before is None:
                 raise UnknownPlayer(f"There is no player {user_id}.")
+            if own and not before.is_active:
+                raise PlayerInactive(f"Player {user_id} is deactivated.")
             try:
                 row = await connection.fetchrow(_CHANGE, user_id, username, is_active)
             except asyncpg.UniqueViolationError as error:
@@ -135,6 +160,10 @@ class Players:
             for event_id, kind in zip(ids, kinds, strict=True):
                 await connection.execute(_EVENT, event_id, user_id, kind)
             rows = await connection.fetch(_TOUCH_FOLDS, user_id, ids[-1], profile.is_active)
+            if not own:
+                detail = {"kinds": kinds, "username": [before.username, profile.username]}
+                act = Act(caller.actor, "player.change", f"player:{user_id}", detail, reason)
+                await audit.append(connection, act)
         await self._reindex(
             profile, {(r["board_id"], r["season"]): ledger.to_fold(r) for r in rows}
         )
@@ -153,7 +182,7 @@ class Players:
                     continue
 
 
-def _kinds(before: ledger.Player, after: Profile) -> Sequence[str]:
+def _kinds(before: ledger.Player, after: Profile) -> list[str]:
     kinds = []
     if before.username != after.username:
         kinds.append("renamed")

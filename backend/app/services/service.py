@@ -15,6 +15,11 @@ from app.core.addresses import Addresses
 from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.core.redis import create_client
+from app.services.access.access import Access
+from app.services.access.audit import AuditLog
+from app.services.access.guests import Guests
+from app.services.access.key_admin import KeyAdmin
+from app.services.board_admin import BoardAdmin
 from app.services.boards import Boards
 from app.services.history import Histories
 from app.services.limits.limits import Limits
@@ -59,6 +64,11 @@ class Service:
     histories: Histories
     limits: Limits
     addresses: Addresses
+    access: Access
+    keys: KeyAdmin
+    audit: AuditLog
+    guests: Guests
+    board_admin: BoardAdmin
 
 
 @asynccontextmanager
@@ -72,6 +82,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(engine.dispose)
         await _start_database(settings)
         boards = await Boards.load(engine)
+        access = await stack.enter_async_context(open_access(settings, boards))
 
         runs = Runs()
         client = create_client(settings, runs.see, timeout=settings.redis_timeout, connections=16)
@@ -104,8 +115,26 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         yield Service(
             settings, engine, client, boards, by_board, tuple(keepers), tuple(samplers), writer,
             players, Tiers(ladders), Sessions(engine), Histories(engine), limits,
-            Addresses(settings.trusted_proxies),
+            Addresses(settings.trusted_proxies), access, KeyAdmin(engine), AuditLog(engine),
+            Guests(engine, players), BoardAdmin(engine),
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def open_access(settings: Settings, boards: Boards) -> AsyncIterator[Access]:
+    """What admits callers, kept up to date by a connection of its own."""
+    engine = create_engine(settings.model_copy(update={"database_pool_size": 1}))
+    access = Access(engine, settings, boards)
+    try:
+        await access.look()
+        looking = asyncio.create_task(access.run())
+        try:
+            yield access
+        finally:
+            await _stop(looking)
+            await access.close()
+    finally:
+        await engine.dispose()
 
 
 class Runs:

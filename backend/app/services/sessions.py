@@ -2,6 +2,7 @@
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -9,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
 from app.core.errors import InvalidInput, UnknownPlayer
-from app.services.boards import BoardSeason
 
 # The first bound lets partitions be left out; within them the index has a player's games by time,
 # and only those of the same moment (of one batch) are left to be put in order of ids.
@@ -76,11 +76,10 @@ class Sessions:
         self._engine = engine
 
     async def page(
-        self, user_id: int, limit: int, after: Cursor = NEWEST, board: BoardSeason | None = None
+        self, user_id: int, limit: int, after: Cursor = NEWEST, modes: Sequence[str] | None = None
     ) -> tuple[list[Session], Cursor | None]:
-        """(games after the cursor, the next page's cursor if there is one); of a board, those of
-        its modes. Raises UnknownPlayer."""
-        modes = None if board is None or board.game_modes is None else sorted(board.game_modes)
+        """(games after the cursor, the next page's cursor if there is one), of these modes or of
+        all. Raises UnknownPlayer."""
         async with (
             raw_connection(self._engine) as connection,
             connection.transaction(readonly=True),

@@ -15,6 +15,7 @@ from app.core.config import Settings
 from app.core.database import RawConnection, create_engine, raw_connection
 from app.core.redis import create_client
 from app.services import ledger
+from app.services.access.audit_check import check_audit
 from app.services.boards import Boards, BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.index import IndexAway, RankIndex, Standing
@@ -86,7 +87,8 @@ async def verify(settings: Settings, report: Report, progress: Progress | None =
     )
     try:
         boards = await Boards.load(engine)
-        found = await _check_ids(engine, report)
+        found = await check_audit(engine, report)
+        found += await _check_ids(engine, report)
         for board in boards.open:
             found += await _check_folds(engine, board, report, progress)
             found += await _check_index(engine, client, settings, board, report, progress)

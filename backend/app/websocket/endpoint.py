@@ -7,11 +7,14 @@ import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from app.core.config import MAX_USER_ID
+from app.core.config import MAX_USER_ID, Settings
 from app.core.database import is_away
-from app.core.errors import AppError, InvalidInput, UnknownPlayer
+from app.core.errors import AppError, InvalidInput, Unauthenticated, UnknownPlayer
+from app.services.access.callers import Rule, allows
+from app.services.boards import BoardSeason
 from app.services.service import Service
 from app.websocket import frames
+from app.websocket.admission import admit, check_origin, chosen_subprotocol, said_caller
 from app.websocket.frames import Close
 from app.websocket.hub import Client, Hub
 from app.websocket.hubs import Hubs
@@ -22,13 +25,19 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
+_CODES = {401: Close.UNAUTHENTICATED, 403: Close.FORBIDDEN, 421: Close.FORBIDDEN}
+"""How a socket says what a problem document says by its status."""
+
+
 @router.websocket("/ws/leaderboard")
+@allows(Rule.BOARD)
 async def spectate(websocket: WebSocket) -> None:
     """The visible top, live."""
     await _serve(websocket, None)
 
 
 @router.websocket("/ws/leaderboard/{user_id}")
+@allows(Rule.BOARD)
 async def play(websocket: WebSocket, user_id: str) -> None:
     """The visible top and the player's own exact rank, live."""
     await _serve(websocket, user_id)
@@ -38,27 +47,20 @@ async def _serve(websocket: WebSocket, given_id: str | None) -> None:
     service: Service = websocket.state.service
     hubs: Hubs = websocket.state.hubs
     # Refusals come after accepting: a browser can read a close code, but not a refused handshake.
-    await websocket.accept()
+    await websocket.accept(subprotocol=chosen_subprotocol(websocket))
     if hubs.clients >= service.settings.live_max_clients:
         await websocket.close(Close.TRY_AGAIN, "too many sockets on this worker")
         return
+    hubs.clients += 1
     try:
         user_id = None if given_id is None else _whole(given_id, "user_id", 1)
         since = _optional_whole(websocket, "since")
-        season = _optional_whole(websocket, "season")
-        board = service.boards.find(websocket.query_params.get("board"), season)
-    except AppError as error:
-        await websocket.close(Close.BAD_REQUEST, _short(error.detail))
-        return
-    hub = hubs.of(board)
-    outbox = outbox_for(websocket, service.settings.live_max_buffer)
-    client = Client(outbox, user_id)
-    hubs.clients += 1
-    try:
-        await hub.join(client, since, websocket.query_params.get("epoch"))
-        await _listen(websocket, client, hub, service.settings.live_messages_per_second)
+        board = await _find_board(websocket, service)
+        await _watch(websocket, hubs.of(board), user_id, since, service.settings)
     except UnknownPlayer as error:
         await websocket.close(Close.UNKNOWN_PLAYER, error.detail)
+    except AppError as error:
+        await websocket.close(_CODES.get(error.status, Close.BAD_REQUEST), _short(error.detail))
     except WebSocketDisconnect:
         pass
     except Exception as error:
@@ -67,6 +69,29 @@ async def _serve(websocket: WebSocket, given_id: str | None) -> None:
         await websocket.close(Close.TRY_AGAIN, "can't serve this socket now")
     finally:
         hubs.clients -= 1
+
+
+async def _find_board(websocket: WebSocket, service: Service) -> BoardSeason:
+    """The board that the caller may watch. Who wants a private one and has shown nothing yet
+    may still say it. Raises InvalidInput, UnknownBoard, Unauthenticated, Forbidden, ..."""
+    check_origin(websocket, service.settings.allowed_origins)
+    caller = admit(websocket, service.access, Rule.BOARD)
+    slug, season = websocket.query_params.get("board"), _optional_whole(websocket, "season")
+    try:
+        return service.boards.find(slug, season, caller)
+    except Unauthenticated:
+        caller = await said_caller(websocket, service.access, Rule.BOARD)
+        return service.boards.find(slug, season, caller)
+
+
+async def _watch(
+    websocket: WebSocket, hub: Hub, user_id: int | None, since: int | None, settings: Settings
+) -> None:
+    client = Client(outbox_for(websocket, settings.live_max_buffer), user_id)
+    try:
+        await hub.join(client, since, websocket.query_params.get("epoch"))
+        await _listen(websocket, client, hub, settings.live_messages_per_second)
+    finally:
         hub.leave(client)
 
 

@@ -29,7 +29,7 @@ async def watching(*turns):
     async with serve(speak, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         links = []
-        watcher = Watcher(f"http://127.0.0.1:{port}", 7, lambda *_: None, links.append)
+        watcher = Watcher(f"http://127.0.0.1:{port}", None, 7, lambda *_: None, links.append)
         following = asyncio.create_task(watcher.follow())
         yield watcher, paths, following, links
         following.cancel()

@@ -27,11 +27,11 @@ class RefusedError(Exception):
 
 
 class Client:
-    """Keep-alive connections to one service. A context manager."""
+    """Keep-alive connections to one service, with an API key if it needs one. A context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url
-        self._pool = Pool(url)
+        self._pool = Pool(url, key)
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,6 +87,11 @@ class Client:
 
 def expect(answer: Answer, status: HTTPStatus) -> None:
     """Raises RefusedError if the answer is another."""
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise RefusedError(
+            f"the service answered {answer.status}: it needs a key with the scope submit, in "
+            "LEADERBOARD_KEY or --key"
+        )
     if answer.status != status:
         said = answer.body[:200].decode(errors="replace")
         raise RefusedError(f"the service answered {answer.status}, not {status}: {said}")

@@ -19,7 +19,7 @@ from app.cli.demo.players import Player
 from app.cli.demo.tally import Tally
 from app.cli.demo.traffic import Traffic
 from app.cli.failures import CliError, one_clear_line
-from app.cli.folder import DEFAULT_DATA, DataOption, UrlOption, find_url
+from app.cli.folder import DEFAULT_DATA, DataOption, KeyOption, UrlOption, clean_key, find_url
 from app.cli.stopping import run_until_stopped
 
 SHOW_EVERY = 0.25
@@ -35,13 +35,15 @@ def demo(
     seconds: Annotated[
         float, typer.Option(min=0, help="How long to play; 0 is until Ctrl-C.")
     ] = 0.0,
+    key: KeyOption = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Fill a running service through its public API, then play live traffic on it."""
     tally = Tally()
     with one_clear_line():
         try:
-            run_until_stopped(_demo(find_url(url, data), players, rate, seconds, tally))
+            client = Client(find_url(url, data), clean_key(key))
+            run_until_stopped(_demo(client, players, rate, seconds, tally))
         except (GaveUpError, RefusedError) as error:
             raise CliError(str(error)) from error
         finally:
@@ -49,9 +51,9 @@ def demo(
                 typer.echo(f"Done: {tally}")
 
 
-async def _demo(url: str, count: int, rate: float, seconds: float, tally: Tally) -> None:
+async def _demo(client: Client, count: int, rate: float, seconds: float, tally: Tally) -> None:
     console = Console(stderr=True)
-    async with Client(url) as client:
+    async with client:
         await client.greet()
         players = await _fill(client, count, console)
         if rate > 0:

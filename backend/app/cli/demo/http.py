@@ -35,12 +35,14 @@ class Answer:
 class Pool:
     """Connections to one origin. How many there are is how many requests run at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or "127.0.0.1"
         self._ssl = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._ssl else 80)
         self._head = f"HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        if key is not None:
+            self._head += f"Authorization: Bearer {key}\r\n"
         self._prefix = parts.path
         self._idle: list[_Connection] = []
 

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from app.cli.failures import CliError, one_clear_line
-from app.cli.folder import DEFAULT_DATA, DataOption, UrlOption, find_url
+from app.cli.folder import DEFAULT_DATA, DataOption, KeyOption, UrlOption, clean_key, find_url
 from app.cli.stopping import run_until_stopped
 from app.cli.watch.connection import LostError, RefusedError, Watcher
 from app.cli.watch.moves import Moves
@@ -31,11 +31,12 @@ def watch(
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=1_000, help="Rows to show.")] = 20,
     once: Annotated[bool, typer.Option("--once", help="Print one table and end.")] = False,
+    key: KeyOption = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Watch the live board in the terminal; Ctrl-C ends it."""
     with one_clear_line():
-        screen = _Screen(find_url(url, data), player, top)
+        screen = _Screen(find_url(url, data), clean_key(key), player, top)
         try:
             run_until_stopped(screen.print_once() if once else screen.run())
         except (RefusedError, LostError) as error:
@@ -45,8 +46,8 @@ def watch(
 class _Screen:
     """Draws what the watcher knows."""
 
-    def __init__(self, url: str, player: int | None, top: int) -> None:
-        self._watcher = Watcher(url, player, self._on_state, self._on_link)
+    def __init__(self, url: str, key: str | None, player: int | None, top: int) -> None:
+        self._watcher = Watcher(url, key, player, self._on_state, self._on_link)
         self.url, self._top = url, top
         self._moves = Moves()
         self._link = "connecting"

@@ -36,6 +36,7 @@ class Watcher:
     def __init__(
         self,
         url: str,
+        key: str | None,
         player: int | None,
         on_state: Callable[[State, State], None],
         on_link: Callable[[str], None],
@@ -43,6 +44,7 @@ class Watcher:
         self._address = "ws" + url.removeprefix("http") + "/ws/leaderboard"
         if player is not None:
             self._address += f"/{player}"
+        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._on_state, self._on_link = on_state, on_link
         self.state = State()
 
@@ -66,6 +68,7 @@ class Watcher:
         try:
             async with connect(
                 self._resuming_address(),
+                additional_headers=self._headers,
                 compression=None,
                 max_size=MAX_FRAME,
                 ping_interval=SILENCE,

@@ -1,0 +1,56 @@
+"""What these commands share: a database that is up to date, and who sits at the terminal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.cli.backing import reached
+from app.cli.database import prepare_database
+from app.cli.failures import CliError, one_clear_line
+from app.core.config import Settings
+from app.core.database import create_engine
+from app.core.errors import AppError
+from app.core.logging import configure_logging
+from app.schemas.text import clean_line
+
+T = TypeVar("T")
+
+
+def clean_option(text: str | None) -> str | None:
+    """For an option: a line of text as it is stored."""
+    if text is None:
+        return None
+    try:
+        return clean_line(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", callback=clean_option, help="Why, for the audit log."),
+]
+
+
+def on_database(data: Path, do: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    """What `do` returns, with the database of the running service, of DATABASE_URL, or of the
+    data folder. What can't be done ends in one clear line."""
+    with one_clear_line(), reached(data) as settings:
+        configure_logging("warning")
+        try:
+            return asyncio.run(_run(settings, do))
+        except AppError as error:
+            raise CliError(error.detail) from error
+
+
+async def _run(settings: Settings, do: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    await prepare_database(settings)
+    engine = create_engine(settings)
+    try:
+        return await do(engine)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,82 @@
+"""Open or closed: what `leaderboard serve` starts as, and what it needs for that."""
+
+import getpass
+import os
+import secrets
+from pathlib import Path
+
+import structlog
+
+from app.cli import listening
+from app.cli.failures import CliError, load_settings
+from app.core.config import Settings
+from app.core.database import create_engine
+from app.services.access.callers import Scope
+from app.services.access.key_admin import KeyAdmin
+from app.services.access.secret import BadSecretError, checked_secret
+
+log = structlog.get_logger(__name__)
+
+SECRET_FILE = "auth_secret"  # noqa: S105 - a name
+
+
+def choose(settings: Settings, host: str, data: Path, *, auth: bool) -> None:
+    """Decides on the mode; all processes find it in the environment. Raises CliError.
+
+    Open only where the address is a loopback one: then it is the default.
+    """
+    exposed = not listening.is_loopback(host)
+    told = settings.auth_mode if "auth_mode" in settings.model_fields_set else None
+    if auth and told == "open":
+        raise CliError("AUTH_MODE is open and --auth is given: choose one of the two")
+    if exposed and told == "open":
+        raise CliError(
+            f"AUTH_MODE=open works on loopback alone, and {host} can be reached from other "
+            "machines: leave AUTH_MODE out, and give a secret or --auth"
+        )
+    mode = told or ("closed" if exposed or auth else "open")
+    if mode == "open":
+        log.info("open mode: everybody on this machine may do everything, others nothing")
+    else:
+        if auth and settings.auth_secret is None:
+            os.environ["AUTH_SECRET"] = _own_secret(data)
+        try:
+            checked_secret(load_settings())
+        except BadSecretError as error:
+            raise CliError(str(error)) from error
+    os.environ["AUTH_MODE"] = mode
+
+
+def _own_secret(data: Path) -> str:
+    """The data folder's secret, made the first time."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data / SECRET_FILE
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+async def first_admin_key(settings: Settings) -> str | None:
+    """A key for whoever starts the first closed service on a database; None if there is one."""
+    engine = create_engine(settings)
+    try:
+        keys = KeyAdmin(engine)
+        if await keys.has_admin():
+            return None
+        made = await keys.create(
+            "first admin", {Scope.ADMIN}, operator(), reason="made by serve --auth"
+        )
+        return made.text
+    finally:
+        await engine.dispose()
+
+
+def operator() -> str:
+    """The user of the operating system, as the audit log names them."""
+    try:
+        return f"os:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user id without a name
+        return f"os:{os.getuid()}"

@@ -1,0 +1,1 @@
+"""Who may do what. Knows no web framework: callers, keys, tokens, rules, and the log of acts."""

@@ -1,0 +1,34 @@
+"""The secret that signs players' tokens: given by whoever runs the service, never a default."""
+
+from app.core.config import Settings
+
+MIN_LENGTH = 32
+MIN_DIFFERENT = 8
+"""Of 32 random hexadecimal digits fewer than 8 are different once in 25 million times."""
+
+_PLACEHOLDERS = (
+    "change", "secret", "password", "default", "example", "insert", "replace", "leaderboard",
+    "0123456789", "123456789", "abcdef012", "abcdefgh", "qwertz", "qwerty",
+)  # fmt: skip
+"""Six letters and more: in a random secret they are as good as never found."""
+
+
+class BadSecretError(Exception):
+    """The service can't run closed with this secret. The message is one line to act on."""
+
+
+def checked_secret(settings: Settings) -> str:
+    """The secret that tokens are signed with. Raises BadSecretError if it is missing, short or
+    one that somebody may guess."""
+    given = "" if settings.auth_secret is None else settings.auth_secret.get_secret_value()
+    hint = "set AUTH_SECRET or AUTH_SECRET_FILE to one of `openssl rand -base64 48`"
+    if not given:
+        raise BadSecretError(f"the closed mode needs a secret: {hint}")
+    if len(given) < MIN_LENGTH:
+        raise BadSecretError(
+            f"AUTH_SECRET has {len(given)} characters and needs at least {MIN_LENGTH}: {hint}"
+        )
+    lowered = given.lower()
+    if len(set(given)) < MIN_DIFFERENT or any(each in lowered for each in _PLACEHOLDERS):
+        raise BadSecretError(f"AUTH_SECRET looks like a placeholder: {hint}")
+    return given
