@@ -11,22 +11,29 @@ needed_kb=700000 # what .venv takes, wheels on their way included
 
 usage() {
     cat <<'END'
-Usage: ./quickstart.sh [--port N] [--data DIR] [--workers N] [--host H --expose]
+Usage: ./quickstart.sh [--port N] [--data DIR] [--workers N] [--host H] [--auth]
                               set up if needed, then run the service and its page in the
                               foreground: open http://127.0.0.1:8000
+                              --auth: closed, with a secret and a first key made for it
        ./quickstart.sh demo [--players N] [--rate R] [--seconds S]
                               fill the running service, then play live traffic on it
        ./quickstart.sh watch [--player ID] [--top N]
                               the live board in the terminal
-       ./quickstart.sh verify compare ledger, board and index
+       ./quickstart.sh verify compare ledger, board and index; check the audit log
+       ./quickstart.sh keys create|list|rotate|revoke
+                              API keys
+       ./quickstart.sh boards list|set
+                              who may read a board, and send scores to it
+       ./quickstart.sh audit  who changed what, when and why
        ./quickstart.sh test   set up and run all checks and tests, in a browser too
        ./quickstart.sh bench [--quick]
                               measure the service on servers of its own
        ./quickstart.sh COMMAND --help
-                              all options of a command (serve, demo, watch, verify, rebuild, migrate)
+                              all options of a command (also serve, rebuild, migrate)
 
 Everything is kept in this folder: .venv/, data/, frontend/node_modules/ and frontend/dist/.
 Environment: PYTHON (an interpreter to use), DATABASE_URL and REDIS_URL (servers of your own),
+AUTH_MODE and AUTH_SECRET (or AUTH_SECRET_FILE), LEADERBOARD_KEY (for demo and watch),
 WEB_DIR (a built app to serve; empty for none), CHROMIUM (a browser for the tests).
 END
 }
@@ -229,7 +236,7 @@ bench)
     set_up_app
     exec "$venv/bin/leaderboard" serve "$@"
     ;;
-serve | demo | watch | verify | rebuild | migrate)
+serve | demo | watch | verify | rebuild | migrate | keys | boards | audit)
     setup "$backend/requirements.txt"
     [ "$1" != serve ] || set_up_app
     exec "$venv/bin/leaderboard" "$@"

@@ -214,7 +214,7 @@ export interface paths {
         /**
          * Change User
          * @description Renames or deactivates a player, or brings one back. A deactivated player keeps every
-         *     score and loses every rank until reactivated.
+         *     score and loses every rank until reactivated. With a player's token: the own name.
          */
         patch: operations["change_user_api_users__user_id__patch"];
         trace?: never;
@@ -270,7 +270,7 @@ export interface paths {
         };
         /**
          * List Boards
-         * @description All boards with their rules, bounds and tiers.
+         * @description All boards that the caller may read, with their rules, bounds and tiers.
          */
         get: operations["list_boards_api_boards_get"];
         put?: never;
@@ -298,7 +298,12 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Board
+         * @description Renames a board, or changes who may read it and whose clients may send scores to it. In
+         *     force on this worker at once, on every other within a second.
+         */
+        patch: operations["change_board_api_boards__slug__patch"];
         trace?: never;
     };
     "/api/boards/{slug}/seasons": {
@@ -313,6 +318,154 @@ export interface paths {
          * @description A board's seasons, newest first.
          */
         get: operations["list_seasons_api_boards__slug__seasons_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who Am I
+         * @description How this service admits callers, and who the caller is. A credential that is not valid
+         *     is answered with 401, here as everywhere.
+         */
+        get: operations["who_am_i_api_auth_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/player-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Player Token
+         * @description A short-lived token with which the player's own client acts for that player alone. A game
+         *     server asks for it with its key and hands it on.
+         */
+        post: operations["make_player_token_api_auth_player_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/guest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign In As Guest
+         * @description Makes a player from a name and signs them in; or signs a guest in again. Only where the
+         *     deployment allows guests.
+         */
+        post: operations["sign_in_as_guest_api_auth_guest_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description All keys, newest first, without their secrets.
+         */
+        get: operations["list_keys_api_keys_get"];
+        put?: never;
+        /**
+         * Create Key
+         * @description Makes a key. Its text is in this answer and never again.
+         */
+        post: operations["create_key_api_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Key
+         * @description Makes a key for the same purpose, and ends the old one when the overlap is over. In
+         *     between both are good, so that servers can be told one after the other.
+         */
+        post: operations["rotate_key_api_keys__key_id__rotate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Key
+         * @description Ends a key for good: on this worker at once, on every other within a second.
+         */
+        delete: operations["revoke_key_api_keys__key_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Audit
+         * @description Who did what, when and why, newest first.
+         */
+        get: operations["read_audit_api_audit_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -368,6 +521,95 @@ export interface components {
              * @enum {string}
              */
             status: "accepted";
+        };
+        /**
+         * AuditEntry
+         * @description An administrative act.
+         */
+        AuditEntry: {
+            /**
+             * Id
+             * @description Counts from 1 without a gap.
+             * @example 17
+             */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Actor
+             * @description Who.
+             * @example key:bcdfghjk
+             */
+            actor: string;
+            /**
+             * Action
+             * @description What.
+             * @example key.revoke
+             */
+            action: string;
+            /**
+             * Subject
+             * @description To what.
+             * @example key:fghjkmnp
+             */
+            subject: string;
+            /**
+             * Detail
+             * @description More of it.
+             * @example {
+             *       "name": "old server"
+             *     }
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Reason
+             * @description Why.
+             * @example It leaked.
+             */
+            reason: string | null;
+            /**
+             * Hash
+             * @description Seals the entry and all before it: SHA-256, in hexadecimal digits.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /**
+         * AuditPage
+         * @description The log, newest first.
+         */
+        AuditPage: {
+            /** Entries */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Next Cursor
+             * @description Leads to the next page; null on the last.
+             * @example 17
+             */
+            next_cursor: number | null;
+        };
+        /**
+         * AuthState
+         * @description How this service admits callers, and who this one is.
+         */
+        AuthState: {
+            /**
+             * Mode
+             * @description `open`: this machine alone is answered, and may do everything.
+             * @enum {string}
+             */
+            mode: "open" | "closed";
+            /**
+             * Guest Sign In
+             * @description Whether players may come as guests.
+             */
+            guest_sign_in: boolean;
+            caller: components["schemas"]["CallerInfo"];
         };
         /**
          * BatchResult
@@ -442,6 +684,16 @@ export interface components {
              * @example 1
              */
             season: number;
+            /**
+             * Client Submissions
+             * @description Whether players' own clients may send scores, with a token.
+             */
+            client_submissions: boolean;
+            /**
+             * Is Private
+             * @description Whether reading needs a credential.
+             */
+            is_private: boolean;
             limits: components["schemas"]["Limits"];
             /**
              * Tiers
@@ -450,12 +702,50 @@ export interface components {
             tiers: components["schemas"]["Tier"][];
         };
         /**
+         * BoardChange
+         * @description What is to change; what is left out stays.
+         */
+        BoardChange: {
+            /** Name */
+            name?: string | null;
+            /** Client Submissions */
+            client_submissions?: boolean | null;
+            /** Is Private */
+            is_private?: boolean | null;
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
          * BoardList
          * @description All boards, the oldest one first.
          */
         BoardList: {
             /** Boards */
             boards: components["schemas"]["Board"][];
+        };
+        /**
+         * CallerInfo
+         * @description Who the service takes the caller for.
+         */
+        CallerInfo: {
+            /**
+             * Kind
+             * @description `open`: nobody is asked. `anonymous`: nothing was shown.
+             * @enum {string}
+             */
+            kind: "open" | "anonymous" | "key" | "player";
+            /** Scopes */
+            scopes: ("read" | "submit" | "admin")[];
+            /**
+             * Key Prefix
+             * @example bcdfghjk
+             */
+            key_prefix?: string | null;
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id?: number | null;
         };
         /**
          * Entry
@@ -547,6 +837,53 @@ export interface components {
             message: string;
         };
         /**
+         * GuestAnswer
+         * @description A guest who has signed in.
+         */
+        GuestAnswer: {
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id: number;
+            /**
+             * Token
+             * @example eyJhbGciOiJIUzI1NiIs...
+             */
+            token: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Username
+             * @example Nova
+             */
+            username: string;
+            /**
+             * Guest Secret
+             * @description Signs this guest in again. Told once, to a new guest.
+             * @example 2mF1p0zq6WJ2v0sA3k5yq1mQyq7v9h0bZt4cXw8LrEo
+             */
+            guest_secret?: string | null;
+        };
+        /**
+         * GuestSignIn
+         * @description A new guest by `username`, or one who comes back by `user_id` and `guest_secret`.
+         */
+        GuestSignIn: {
+            /** Username */
+            username?: string | null;
+            /** User Id */
+            user_id?: number | null;
+            /**
+             * Guest Secret
+             * @example 2mF1p0zq6WJ2v0sA3k5yq1mQyq7v9h0bZt4cXw8LrEo
+             */
+            guest_secret?: string | null;
+        };
+        /**
          * Health
          * @description `ok`: all is well. `degraded`: exact but slower. `down`: scores can't be stored now.
          */
@@ -561,11 +898,18 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+            /**
+             * Auth
+             * @description `open`: this machine alone is answered, and may do everything.
+             * @enum {string}
+             */
+            auth: "open" | "closed";
             database: components["schemas"]["Part"];
             redis: components["schemas"]["Part"];
             index: components["schemas"]["Part"];
             live: components["schemas"]["Part"];
             writer: components["schemas"]["Part"];
+            limits: components["schemas"]["Part"];
             /**
              * Clients
              * @description Sockets on this worker.
@@ -635,6 +979,63 @@ export interface components {
             exact: boolean;
         };
         /**
+         * Key
+         * @description All that is ever shown of a key.
+         */
+        Key: {
+            /**
+             * Key Id
+             * @example 3
+             */
+            key_id: number;
+            /**
+             * Name
+             * @example eu-west game server
+             */
+            name: string;
+            /**
+             * Prefix
+             * @description The key begins with `lb_` and this.
+             * @example bcdfghjk
+             */
+            prefix: string;
+            /** Scopes */
+            scopes: ("read" | "submit" | "admin")[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Last Used At
+             * @description To about a minute.
+             */
+            last_used_at: string | null;
+            /**
+             * Rotated From
+             * @description The key that it took over from.
+             * @example 2
+             */
+            rotated_from: number | null;
+        };
+        /**
+         * KeyList
+         * @description All keys that there ever were, newest first.
+         */
+        KeyList: {
+            /** Keys */
+            keys: components["schemas"]["Key"][];
+        };
+        /**
          * Limits
          * @description The bounds of a submission, as they are checked.
          */
@@ -666,6 +1067,88 @@ export interface components {
              * @example ^[A-Za-z0-9_-]{1,32}$
              */
             game_mode_pattern: string;
+        };
+        /**
+         * MadeKey
+         * @description A new key.
+         */
+        MadeKey: {
+            /**
+             * Key Id
+             * @example 3
+             */
+            key_id: number;
+            /**
+             * Name
+             * @example eu-west game server
+             */
+            name: string;
+            /**
+             * Prefix
+             * @description The key begins with `lb_` and this.
+             * @example bcdfghjk
+             */
+            prefix: string;
+            /** Scopes */
+            scopes: ("read" | "submit" | "admin")[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Last Used At
+             * @description To about a minute.
+             */
+            last_used_at: string | null;
+            /**
+             * Rotated From
+             * @description The key that it took over from.
+             * @example 2
+             */
+            rotated_from: number | null;
+            /**
+             * Key
+             * @description The key itself. It is told this once and stored nowhere.
+             * @example lb_bcdfghjk_2mF1p0zq6WJ2v0sA3k5yq1mQyq7v9h0bZt4cXw8LrEo
+             */
+            key: string;
+        };
+        /**
+         * NewKey
+         * @description A key to make.
+         */
+        NewKey: {
+            /**
+             * Name
+             * @example eu-west game server
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description What it is for; `admin` implies the others.
+             * @example [
+             *       "submit"
+             *     ]
+             */
+            scopes: ("read" | "submit" | "admin")[];
+            /**
+             * Expires In Days
+             * @description It never ends if left out.
+             * @example 90
+             */
+            expires_in_days?: number | null;
+            /** Reason */
+            reason?: string | null;
         };
         /**
          * NewUser
@@ -813,6 +1296,21 @@ export interface components {
              */
             status: "rejected";
             problem: components["schemas"]["Problem"];
+        };
+        /**
+         * Rotation
+         * @description How a key gives way to a new one.
+         */
+        Rotation: {
+            /**
+             * Overlap Seconds
+             * @description How long the old key goes on beside the new one.
+             * @default 3600
+             * @example 3600
+             */
+            overlap_seconds: number;
+            /** Reason */
+            reason?: string | null;
         };
         /**
          * ScoreSubmission
@@ -1085,6 +1583,39 @@ export interface components {
             tiers: components["schemas"]["TierStanding"][];
         };
         /**
+         * TokenAnswer
+         * @description A player's token, for `Authorization: Bearer`.
+         */
+        TokenAnswer: {
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id: number;
+            /**
+             * Token
+             * @example eyJhbGciOiJIUzI1NiIs...
+             */
+            token: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * TokenRequest
+         * @description The player whom a token is for.
+         */
+        TokenRequest: {
+            /**
+             * User Id
+             * @description A player's id.
+             * @example 42
+             */
+            user_id: number;
+        };
+        /**
          * UserChange
          * @description What is to change; what is left out stays.
          */
@@ -1093,6 +1624,8 @@ export interface components {
             username?: string | null;
             /** Is Active */
             is_active?: boolean | null;
+            /** Reason */
+            reason?: string | null;
         };
         /**
          * UserList
@@ -1159,6 +1692,24 @@ export interface operations {
                     "application/json": components["schemas"]["SubmissionResult"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that; `client-submissions-off`: This board takes scores from game servers alone */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player */
             404: {
                 headers: {
@@ -1188,6 +1739,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body must be JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1241,8 +1801,35 @@ export interface operations {
                     "application/json": components["schemas"]["RankAnswer"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1304,8 +1891,35 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1368,8 +1982,35 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1422,6 +2063,24 @@ export interface operations {
                     "application/json": components["schemas"]["BatchResult"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body-too-large`: The body is too large */
             413: {
                 headers: {
@@ -1433,6 +2092,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body must be JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1487,6 +2155,24 @@ export interface operations {
                     "application/json": components["schemas"]["EntryList"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -1507,6 +2193,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body must be JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1552,6 +2247,24 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Scores can't be stored. */
             503: {
                 headers: {
@@ -1586,8 +2299,35 @@ export interface operations {
                     "application/json": components["schemas"]["TierTable"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1640,8 +2380,26 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1691,6 +2449,24 @@ export interface operations {
                     "application/json": components["schemas"]["UserProfile"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `username-taken`: This name is taken; `email-taken`: This e-mail address is taken */
             409: {
                 headers: {
@@ -1711,6 +2487,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body must be JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1759,8 +2544,26 @@ export interface operations {
                     "application/json": components["schemas"]["UserProfile"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1813,6 +2616,24 @@ export interface operations {
                     "application/json": components["schemas"]["UserProfile"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player */
             404: {
                 headers: {
@@ -1822,7 +2643,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `username-taken`: This name is taken */
+            /** @description `username-taken`: This name is taken; `player-inactive`: This player is deactivated */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1842,6 +2663,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body must be JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1897,8 +2727,35 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player; `unknown-board`: No such board */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1956,8 +2813,35 @@ export interface operations {
                     "application/json": components["schemas"]["History"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2003,6 +2887,33 @@ export interface operations {
                     "application/json": components["schemas"]["BoardList"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_board_api_boards__slug__get: {
@@ -2026,6 +2937,24 @@ export interface operations {
                     "application/json": components["schemas"]["Board"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-board`: No such board */
             404: {
                 headers: {
@@ -2035,8 +2964,116 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid-input`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_board_api_boards__slug__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A board's slug. */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BoardChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Board"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-board`: No such board */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2067,6 +3104,24 @@ export interface operations {
                     "application/json": components["schemas"]["SeasonList"];
                 };
             };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown-board`: No such board */
             404: {
                 headers: {
@@ -2076,8 +3131,657 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid-input`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    who_am_i_api_auth_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthState"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_player_token_api_auth_player_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-player`: No such player */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `player-inactive`: This player is deactivated */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in_as_guest_api_auth_guest_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuestSignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `guest-sign-in-off`: There is no guest sign-in here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `username-taken`: This name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys_api_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key_api_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key_api_keys__key_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A key's number. */
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-key`: No such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key-not-active`: This key is not active */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key_api_keys__key_id__delete: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A key's number. */
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-key`: No such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_audit_api_audit_get: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
