@@ -32,7 +32,7 @@ def client_of(state=None, **settings):
     if state is not None:
         app = _with_state(app, state)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test")
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 def inline(tag: str, html: str) -> list[str]:
@@ -130,7 +130,7 @@ async def test_hsts_behind_tls_alone(worker):
     url, forwarded = "/api/boards", {"x-forwarded-proto": "https"}
     secure = "strict-transport-security"
     for path in (url, "/api/leaderboard/top"):
-        answer = await worker.client.get(f"https://test{path}")
+        answer = await worker.client.get(f"https://localhost{path}")
         assert secure in answer.headers
         # Not for who merely says so.
         assert secure not in (await worker.client.get(path, headers=forwarded)).headers

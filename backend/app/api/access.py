@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from app.api.problems import declare
 from app.api.state import service_of
-from app.core.errors import AppError, Forbidden, Misdirected, Unauthenticated
+from app.core.errors import AppError, Forbidden, Misdirected, RateLimited, Unauthenticated
 from app.services.access.callers import Caller, Rule
 
 KEY, TOKEN = "apiKey", "playerToken"
@@ -69,7 +69,7 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 
 def declared(rule: Rule, responses: dict[int | str, dict[str, Any]] | None) -> dict[str, Any]:
     """What a route with this rule has in the OpenAPI document besides what it says itself."""
-    errors: list[type[AppError]] = [Unauthenticated, Misdirected]
+    errors: list[type[AppError]] = [Unauthenticated, Misdirected, RateLimited]
     if rule is not Rule.PUBLIC:
         errors.append(Forbidden)
     return {

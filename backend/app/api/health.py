@@ -93,6 +93,6 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         live=live,
         writer=writer,
         limits=limits,
-        clients=request.state.hubs.clients,
+        clients=request.state.hubs.door.clients,
         total_players=None if default.follower.mirror is None else default.follower.players,
     )

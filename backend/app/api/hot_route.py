@@ -21,12 +21,13 @@ from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api import problems
-from app.api.access import SCHEMES, admit, declared
+from app.api.access import SCHEMES, declared
 from app.api.answer_headers import AnswerHeaders
+from app.api.limiting import admit_and_charge, kind_of
 from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
-from app.services.access.callers import Rule, rule_of
+from app.services.access.callers import rule_of
 
 Headers = list[tuple[bytes, bytes]]
 Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Headers, bytes]]]
@@ -40,17 +41,17 @@ class HotRoutes:
     """Which handler serves which request, and by which rule; asked before anything else is."""
 
     def __init__(self) -> None:
-        self._whole: dict[tuple[str, str], tuple[Handler, Rule]] = {}
-        self._with_id: dict[tuple[str, str], tuple[Handler, Rule]] = {}
+        self._whole: dict[tuple[str, str], HotRoute] = {}
+        self._with_id: dict[tuple[str, str], HotRoute] = {}
 
-    def add(self, method: str, path: str, handler: Handler, rule: Rule) -> None:
+    def add(self, method: str, path: str, route: "HotRoute") -> None:
         """`path` may end with one `{parameter}`."""
         if path.endswith("}"):
-            self._with_id[method, path[: path.rindex("/") + 1]] = handler, rule
+            self._with_id[method, path[: path.rindex("/") + 1]] = route
         else:
-            self._whole[method, path] = handler, rule
+            self._whole[method, path] = route
 
-    def find(self, scope: Scope) -> tuple[Handler, Rule] | None:
+    def find(self, scope: Scope) -> "HotRoute | None":
         """What there is; the last part of the path is then in the scope as `hot_parameter`."""
         method, path = scope["method"], scope["path"]
         found = self._whole.get((method, path))
@@ -87,10 +88,9 @@ class HotApp(FastAPI):
             return
         request_id = scope["request_id"] = self.request_ids.of(scope)
         started = time.perf_counter()
-        handler, rule = found
         try:
-            admit(scope, rule)
-            status, headers, body = await handler(scope, receive)
+            await admit_and_charge(scope, found.rule, found.kind)
+            status, headers, body = await found.handler(scope, receive)
             # On a 304 the length would be that of the page which isn't sent.
             if status != HTTPStatus.NOT_MODIFIED:
                 headers.append((b"content-length", b"%d" % len(body)))
@@ -122,6 +122,7 @@ class RuledRoute(APIRoute):
         **options: Any,  # noqa: ANN401
     ) -> None:
         self.rule = rule_of(endpoint)
+        self.kind = kind_of(options["methods"], path)
         super().__init__(path, endpoint, **{**options, **declared(self.rule, responses)})
 
 
@@ -162,7 +163,7 @@ def add_hot_route(
     """Adds a route to the document and, in front of everything, its handler."""
     route = HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **options)
     app.router.routes.append(route)
-    app.hot.add(method, path, route.handler, route.rule)
+    app.hot.add(method, path, route)
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -206,10 +207,10 @@ class JsonRoute(RuledRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        rule, has_body = self.rule, self.body_field is not None
+        has_body = self.body_field is not None
 
         async def admit_and_handle(request: Request) -> Response:
-            admit(request.scope, rule)
+            await admit_and_charge(request.scope, self.rule, self.kind)
             if has_body:
                 limit = service_of(request.scope).settings.max_body_bytes
                 body = await read_json(request.scope, request.receive, limit)

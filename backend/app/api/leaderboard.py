@@ -23,6 +23,7 @@ from app.api.hot_route import (
     served_by,
     whole_number,
 )
+from app.api.limiting import charge_items
 from app.api.metadata import encode_metadata
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
@@ -197,6 +198,7 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
     body = await read_json(scope, receive, service.settings.max_body_bytes)
     key = _idempotency_key(scope)
     items = _parse_batch(body, service.settings.max_batch)
+    await charge_items(scope, len(items))
     if not service.writer.room_for(len(items)):
         raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
     waiting: list[asyncio.Future[Receipt] | AppError] = []

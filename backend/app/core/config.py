@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     @property
     def limits_on(self) -> bool:
         """Whether callers are limited."""
-        return bool(self.rate_limits)
+        return self.auth_mode != "open" if self.rate_limits is None else self.rate_limits
 
     @model_validator(mode="before")
     @classmethod

@@ -9,12 +9,19 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.core.config import MAX_USER_ID, Settings
 from app.core.database import is_away
-from app.core.errors import AppError, InvalidInput, Unauthenticated, UnknownPlayer
-from app.services.access.callers import Rule, allows
+from app.core.errors import (
+    AppError,
+    InvalidInput,
+    RateLimited,
+    Unauthenticated,
+    UnknownPlayer,
+)
+from app.services.access.callers import Caller, Rule, allows
 from app.services.boards import BoardSeason
 from app.services.service import Service
 from app.websocket import frames
 from app.websocket.admission import admit, check_origin, chosen_subprotocol, said_caller
+from app.websocket.door import Door
 from app.websocket.frames import Close
 from app.websocket.hub import Client, Hub
 from app.websocket.hubs import Hubs
@@ -25,7 +32,13 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
-_CODES = {401: Close.UNAUTHENTICATED, 403: Close.FORBIDDEN, 421: Close.FORBIDDEN}
+_CODES = {
+    401: Close.UNAUTHENTICATED,
+    403: Close.FORBIDDEN,
+    421: Close.FORBIDDEN,
+    429: Close.TRY_AGAIN,
+    503: Close.TRY_AGAIN,
+}
 """How a socket says what a problem document says by its status."""
 
 
@@ -48,34 +61,52 @@ async def _serve(websocket: WebSocket, given_id: str | None) -> None:
     hubs: Hubs = websocket.state.hubs
     # Refusals come after accepting: a browser can read a close code, but not a refused handshake.
     await websocket.accept(subprotocol=chosen_subprotocol(websocket))
-    if hubs.clients >= service.settings.live_max_clients:
-        await websocket.close(Close.TRY_AGAIN, "too many sockets on this worker")
-        return
-    hubs.clients += 1
+    door, address = hubs.door, _address_of(websocket, service)
     try:
-        user_id = None if given_id is None else _whole(given_id, "user_id", 1)
-        since = _optional_whole(websocket, "since")
-        board = await _find_board(websocket, service)
-        await _watch(websocket, hubs.of(board), user_id, since, service.settings)
+        caller = _admit(websocket, service)
+        async with door.entered(address, caller):
+            user_id = None if given_id is None else _whole(given_id, "user_id", 1)
+            since = _optional_whole(websocket, "since")
+            board = await _find_board(websocket, service, caller)
+            await _watch(websocket, hubs.of(board), user_id, since, service.settings)
     except UnknownPlayer as error:
         await websocket.close(Close.UNKNOWN_PLAYER, error.detail)
     except AppError as error:
-        await websocket.close(_CODES.get(error.status, Close.BAD_REQUEST), _short(error.detail))
+        refusal = await _weigh(error, door, address)
+        await websocket.close(_CODES.get(refusal.status, Close.BAD_REQUEST), _short(refusal.detail))
     except WebSocketDisconnect:
         pass
     except Exception as error:
         if not is_away(error):
             log.exception("socket failed")
         await websocket.close(Close.TRY_AGAIN, "can't serve this socket now")
-    finally:
-        hubs.clients -= 1
 
 
-async def _find_board(websocket: WebSocket, service: Service) -> BoardSeason:
+def _address_of(websocket: WebSocket, service: Service) -> str:
+    client = websocket.scope.get("client")
+    peer = None if client is None else client[0]
+    return service.addresses.of(peer, websocket.scope["headers"])
+
+
+def _admit(websocket: WebSocket, service: Service) -> Caller:
+    check_origin(websocket, service.settings.allowed_origins)
+    return admit(websocket, service.access, Rule.BOARD)
+
+
+async def _weigh(error: AppError, door: Door, address: str) -> AppError:
+    """What a refused client is told. Wrong credentials are counted: after too many of them it
+    is told that, and not whether the next one is right."""
+    if isinstance(error, Unauthenticated):
+        try:
+            await door.count_failure(address)
+        except RateLimited as limited:
+            return limited
+    return error
+
+
+async def _find_board(websocket: WebSocket, service: Service, caller: Caller) -> BoardSeason:
     """The board that the caller may watch. Who wants a private one and has shown nothing yet
     may still say it. Raises InvalidInput, UnknownBoard, Unauthenticated, Forbidden, ..."""
-    check_origin(websocket, service.settings.allowed_origins)
-    caller = admit(websocket, service.access, Rule.BOARD)
     slug, season = websocket.query_params.get("board"), _optional_whole(websocket, "season")
     try:
         return service.boards.find(slug, season, caller)

@@ -1,4 +1,4 @@
-"""The hubs of a worker, one a board."""
+"""The hubs of a worker, one a board, and the door to them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 
 from app.core.config import Settings
 from app.services.boards import BoardSeason
+from app.services.limits.limits import Limits
 from app.services.standings import StandingsByBoard
+from app.websocket.door import Door
 from app.websocket.hub import Hub
 
 
 class Hubs:
-    """Finds the hub of a board, and counts this worker's sockets."""
+    """Finds the hub of a board."""
 
-    def __init__(self, standings: StandingsByBoard, settings: Settings) -> None:
+    def __init__(self, standings: StandingsByBoard, limits: Limits, settings: Settings) -> None:
         self._by_key = {each.board.key: Hub(each, settings) for each in standings.all}
-        self.clients = 0
+        self.door = Door(limits, settings)
 
     @property
     def all(self) -> tuple[Hub, ...]:
@@ -26,9 +28,11 @@ class Hubs:
 
 
 @asynccontextmanager
-async def open_hubs(standings: StandingsByBoard, settings: Settings) -> AsyncIterator[Hubs]:
+async def open_hubs(
+    standings: StandingsByBoard, limits: Limits, settings: Settings
+) -> AsyncIterator[Hubs]:
     """Hubs that tell their clients what happens, for as long as the block lasts."""
-    hubs = Hubs(standings, settings)
+    hubs = Hubs(standings, limits, settings)
     tasks = [asyncio.create_task(hub.run()) for hub in hubs.all]
     try:
         yield hubs
