@@ -53,6 +53,7 @@ class Sandbox:
                 "redis_prefix": f"{self.name}:",
                 "sweep_interval": 0.5,
                 "log_level": "warning",
+                "rate_limits": False,
                 "auth_mode": "open",
                 **changes,
             },

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from contextlib import ExitStack, nullcontext
 from typing import Annotated
 
@@ -39,6 +40,7 @@ def serve(
         configure_logging(settings.log_level)
         own_servers = backing.uses_own_servers(settings)
         mode.choose(settings, host, data, auth=auth)
+        os.environ.setdefault("WORKERS", str(workers))
         listener = stack.enter_context(listening.bind(host, port))
 
         stack.enter_context(

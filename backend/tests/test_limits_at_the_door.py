@@ -1,0 +1,209 @@
+"""Every limit on a closed worker: who is counted for what, and what they are told."""
+
+import asyncio
+import re
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from app.main import create_app
+from app.websocket.frames import Close
+from tests.access_helpers import CLOSED, PRIVATE_BOARD, Closed, bearer, closed
+from tests.conftest import serve
+
+TOP = "/api/leaderboard/top"
+SUBMIT = "/api/leaderboard/submit"
+FEW = (
+    CLOSED
+    | {
+        f"limit_{who}_{kind}": 8
+        for who in ("key", "player", "address")
+        for kind in ("reads", "submits", "sockets")
+    }
+    | {"limit_address_sign_ins": 8, "rate_limits": True}
+)
+"""Eight a minute: two at once."""
+
+
+class Limited:
+    """A worker with few of everything, and another one's credentials, which it knows too."""
+
+    def __init__(self, there: Closed, client: httpx.AsyncClient) -> None:
+        self.there = there
+        self.client = client
+
+    async def ask(self, who: str, method: str, path: str, **options) -> httpx.Response:
+        headers = bearer(self.there.credentials[who])
+        return await self.client.request(method, path, headers=headers, **options)
+
+
+@pytest.fixture
+async def there(sandbox):
+    async with closed(sandbox) as there, sandbox.worker(**FEW) as worker:
+        yield Limited(there, worker.client)
+
+
+def score(player: int, count: int = 1) -> dict:
+    one = {"user_id": player, "score": 1}
+    return one if count == 1 else {"submissions": [one] * count}
+
+
+def is_refusal(answer, policy: str) -> bool:
+    assert answer.headers["ratelimit-policy"] == f'"{policy}";q=8;w=60'
+    found = re.fullmatch(rf'"{policy}";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+    assert int(found[1]) <= 2
+    assert 0 <= int(found[2]) <= 60
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    if answer.status_code != 429:
+        assert "retry-after" not in answer.headers
+        return False
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "rate-limited"
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    return True
+
+
+@pytest.mark.parametrize(
+    ("who", "policy"), [("nothing", "address"), ("read", "key"), ("own", "player")]
+)
+@pytest.mark.parametrize("path", [TOP, "/api/boards"])
+async def test_reads(there, who, policy, path):
+    """Of hot and plain routes alike, and each caller apart."""
+    answers = [await there.ask(who, "GET", path) for _ in range(4)]
+    refused = [is_refusal(each, f"{policy}-reads") for each in answers]
+    assert refused == [False, False, True, True]
+    others = {"nothing", "read", "own", "other", "submit"} - {who}
+    for other in others:
+        assert (await there.ask(other, "GET", path)).status_code == 200
+
+
+@pytest.mark.parametrize(("who", "policy"), [("submit", "key"), ("own", "player")])
+async def test_submits(there, who, policy):
+    player = there.there.player
+    answers = [await there.ask(who, "POST", SUBMIT, json=score(player)) for _ in range(3)]
+    assert [is_refusal(each, f"{policy}-submits") for each in answers] == [False, False, True]
+    assert (await there.ask(who, "GET", TOP)).status_code == 200
+
+
+async def test_a_batch_counts_its_scores_and_stores_none_beyond(there):
+    player = there.there.player
+    answer = await there.ask("submit", "POST", f"{SUBMIT}/batch", json=score(player, 3))
+    assert is_refusal(answer, "key-submits")
+    rank = await there.ask("read", "GET", f"/api/leaderboard/rank/{player}")
+    assert rank.json()["code"] == "not-ranked"
+    other = score(there.there.other, 2)
+    # The call that was refused had been counted as one.
+    answer = await there.ask("submit", "POST", f"{SUBMIT}/batch", json=other)
+    assert is_refusal(answer, "key-submits")
+
+
+async def test_wrong_credentials(there):
+    """Beyond the limit all of them are answered alike; who has a good one is not kept out."""
+    wrong = [bearer(each) for each in ("lb_abcdefgh_wrong", "a.b.c", "nonsense")]
+    answers = [await there.client.get(TOP, headers=wrong[at % 3]) for at in range(6)]
+    assert [each.status_code for each in answers] == [401, 401, 429, 429, 429, 429]
+    assert is_refusal(answers[2], "address-sign-ins")
+    plain = await there.client.get("/api/boards", headers=wrong[0])
+    assert plain.status_code == 429
+    assert (await there.ask("read", "GET", TOP)).status_code == 200
+    assert (await there.ask("nothing", "GET", TOP)).status_code == 200
+
+
+async def test_guests(there):
+    answers = [
+        await there.client.post("/api/auth/guest", json={"username": f"guest-{number}"})
+        for number in range(3)
+    ]
+    assert [is_refusal(each, "address-sign-ins") for each in answers] == [False, False, True]
+
+
+async def test_health_is_free(there):
+    for _ in range(5):
+        answer = await there.client.get("/api/leaderboard/health")
+        assert answer.status_code == 200
+        assert "ratelimit" not in answer.headers
+    assert answer.json()["limits"] == {"status": "ok", "detail": None, "latency_ms": None}
+
+
+async def test_nothing_is_counted_in_open_mode(sandbox):
+    async with sandbox.worker(rate_limits=None) as worker:
+        for _ in range(5):
+            answer = await worker.client.get(TOP)
+            assert answer.status_code == 200
+            assert "ratelimit" not in answer.headers
+        health = (await worker.client.get("/api/leaderboard/health")).json()
+        assert health["limits"]["detail"] == "off"
+
+
+async def outcome(address: str, path: str = "/ws/leaderboard", **options) -> int | None:
+    """The close code of a socket; None if it is served."""
+    async with connect(f"ws://{address}{path}", compression=None, **options) as socket:
+        try:
+            await asyncio.wait_for(socket.recv(), 5)
+        except ConnectionClosed:
+            return socket.close_code
+        return None
+
+
+async def test_sockets_are_counted_as_they_open(sandbox):
+    async with serve(create_app(sandbox.make_settings(**FEW))) as address:
+        codes = [await outcome(address) for _ in range(4)]
+        assert codes == [None, None, Close.TRY_AGAIN, Close.TRY_AGAIN]
+        wrong = {"additional_headers": bearer("lb_abcdefgh_wrong")}
+        codes = [await outcome(address, **wrong) for _ in range(4)]
+        assert codes == [Close.UNAUTHENTICATED] * 2 + [Close.TRY_AGAIN] * 2
+
+
+async def test_an_address_holds_so_many_sockets_and_no_more(sandbox):
+    settings = sandbox.make_settings(
+        **{**FEW, "limit_address_sockets": 600}, live_max_clients_per_address=3
+    )
+    async with serve(create_app(settings)) as address, AsyncExitStack() as stack:
+        url = f"ws://{address}/ws/leaderboard"
+        held = [await stack.enter_async_context(connect(url, compression=None)) for _ in range(3)]
+        for socket in held:
+            await socket.recv()
+        assert await outcome(address) == Close.TRY_AGAIN
+        await held[0].close()
+        async with asyncio.timeout(5):
+            while await outcome(address) is not None:
+                await asyncio.sleep(0.05)
+
+
+async def test_sockets_of_private_boards_count_what_is_said(sandbox):
+    connection = await sandbox.connect()
+    await connection.execute(PRIVATE_BOARD)
+    await connection.close()
+    settings = {**FEW, "limit_address_sockets": 600}
+    async with serve(create_app(sandbox.make_settings(**settings))) as address:
+        codes = []
+        for _ in range(3):
+            url = f"ws://{address}/ws/leaderboard?board=club"
+            async with connect(url, compression=None) as socket:
+                await socket.send('{"type": "auth", "token": "a.b.c"}')
+                with pytest.raises(ConnectionClosed):
+                    await asyncio.wait_for(socket.recv(), 5)
+                codes.append(socket.close_code)
+        assert codes == [Close.UNAUTHENTICATED, Close.UNAUTHENTICATED, Close.TRY_AGAIN]
+
+
+async def test_health_says_when_each_worker_counts_alone(sandbox):
+    settings = {**FEW, "redis_timeout": 0.2}
+    with sandbox.redis() as client:
+        async with sandbox.worker(**settings) as worker:
+            client.config_set("min-replicas-to-write", 1)
+            try:
+                statuses = [(await worker.client.get(TOP)).status_code for _ in range(4)]
+                # Half of two at once.
+                assert statuses == [200, 429, 429, 429]
+                health = (await worker.client.get("/api/leaderboard/health")).json()
+                assert health["limits"]["status"] == health["status"] == "degraded"
+            finally:
+                client.config_set("min-replicas-to-write", 0)
+            async with asyncio.timeout(5):
+                while health["limits"]["status"] != "ok":
+                    health = (await worker.client.get("/api/leaderboard/health")).json()
+                    await asyncio.sleep(0.1)
