@@ -171,7 +171,7 @@ def _short(reason: str) -> str:
 def _is_ping(text: str | None) -> bool:
     try:
         said = json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and said.get("type") == "ping"
 
