@@ -207,7 +207,7 @@ def _bad_documents() -> Iterator[tuple[str, bytes]]:
     yield "huge number", HUGER.encode()
 
 
-def _bad_bodies(method: str, template: str, url: str, good: bytes) -> Iterator[Bad]:
+def bad_bodies(method: str, template: str, url: str, good: bytes) -> Iterator[Bad]:
     """What holds for every endpoint that takes a body."""
     plain = Bad("", method, template, "body", url, good, JSON)
     for name, body in _bad_documents():
@@ -228,7 +228,7 @@ def _submits() -> Iterator[Bad]:
     base = Bad("", "POST", SUBMIT, headers=JSON)
     for name, named, text in _bad_submissions():
         yield replace(base, id=name, field=named, body=encode(text))
-    yield from _bad_bodies("POST", SUBMIT, SUBMIT, text_of(GOOD).encode())
+    yield from bad_bodies("POST", SUBMIT, SUBMIT, text_of(GOOD).encode())
     unknown = text_of({**GOOD, "user_id": "999"}).encode()
     yield replace(base, id="unknown player", body=unknown, status=404, code="unknown-player")
 
@@ -258,7 +258,7 @@ def _batches() -> Iterator[Bad]:
     extra = f'{{"submissions": [{text_of(GOOD)}], "extra": 1}}'
     yield replace(base, id="unknown field", body=extra.encode())
     good = f'{{"submissions": [{text_of(GOOD)}]}}'
-    yield from _bad_bodies("POST", BATCH, BATCH, good.encode())
+    yield from bad_bodies("POST", BATCH, BATCH, good.encode())
 
 
 def bad_items() -> Iterator[tuple[str, str, str]]:
@@ -306,10 +306,10 @@ def _users() -> Iterator[Bad]:
         for base in (new, change):
             body = encode(f'{{"username": "New", "{name}": 1}}')
             yield replace(base, id=f"unknown field {name[:9]}", field=shown or "*", body=body)
-    yield from _bad_bodies("POST", USERS, USERS, b'{"username": "New"}')
-    yield from _bad_bodies("PATCH", change.template, change.url, b'{"username": "New"}')
-    yield from _ids(change, b'{"username": "New"}')
-    yield from _ids(Bad("", "GET", change.template), None)
+    yield from bad_bodies("POST", USERS, USERS, b'{"username": "New"}')
+    yield from bad_bodies("PATCH", change.template, change.url, b'{"username": "New"}')
+    yield from bad_ids(change, b'{"username": "New"}')
+    yield from bad_ids(Bad("", "GET", change.template), None)
     lookup = Bad("", "GET", USERS)
     yield replace(lookup, id="neither", field="username")
     for query, named, status in (
@@ -339,7 +339,7 @@ def _users() -> Iterator[Bad]:
         )
 
 
-def _ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
+def bad_ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
     """Path ids, in the place of {user_id} in `base.template`."""
     path, _, rest = base.template.partition("{user_id}")
     for given in (
@@ -353,7 +353,7 @@ def _ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
         yield replace(base, id=f"id {given}", url=url, status=404, code="unknown-player", body=body)
 
 
-def _number_queries(name: str, most: int, least: int) -> Iterator[str]:
+def number_queries(name: str, most: int, least: int) -> Iterator[str]:
     for given in (
         "", "-1", "abc", "1.5", "1e1", "true", "null", "NaN", "Infinity", "%00", "%E2%91%A0",
         "%D9%A1", "+", "0x10", str(most + 1), str(2**53), str(10**30), HUGER,
@@ -384,7 +384,7 @@ def _boards() -> Iterator[Bad]:
         if template == RANKS:
             body, headers, method = b'{"user_ids": [1]}', JSON, "POST"
         here = Bad("", method, template, body=body, headers=headers)
-        for query in _number_queries("season", 2**31 - 1, 1):
+        for query in number_queries("season", 2**31 - 1, 1):
             yield replace(here, id=brief(query), url=f"{url}?{query}", field="season")
         missing = replace(here, status=404, code="unknown-season")
         yield replace(missing, id="season 2", url=f"{url}?season=2")
@@ -412,17 +412,17 @@ def _profiles() -> Iterator[Bad]:
 def _reads() -> Iterator[Bad]:
     base = "/api/leaderboard"
     top, around = Bad("", "GET", f"{base}/top"), Bad("", "GET", f"{base}/around/{{user_id}}")
-    for query in _number_queries("limit", 1_000, 1):
+    for query in number_queries("limit", 1_000, 1):
         yield replace(top, id=brief(query), url=f"{base}/top?{query}", field="limit")
-    for query in _number_queries("offset", 2**48 - 1, 0):
+    for query in number_queries("offset", 2**48 - 1, 0):
         yield replace(top, id=brief(query), url=f"{base}/top?{query}", field="offset")
-    for query in _number_queries("radius", 100, 0):
+    for query in number_queries("radius", 100, 0):
         url = f"{base}/around/{PLAYER}?{query}"
         yield replace(around, id=brief(query), url=url, field="radius")
     for query in ("limit=%ff", "%ff=1", "limit=5&board=%ff"):
         yield replace(top, id=brief(query), url=f"{base}/top?{query}", field="query")
-    yield from _ids(around, None)
-    yield from _ids(Bad("", "GET", f"{base}/rank/{{user_id}}"), None)
+    yield from bad_ids(around, None)
+    yield from bad_ids(Bad("", "GET", f"{base}/rank/{{user_id}}"), None)
     for template in (f"{base}/around/{{user_id}}", f"{base}/rank/{{user_id}}"):
         url = template.replace("{user_id}", str(PLAYER))
         yield Bad("unranked", "GET", template, url=url, status=404, code="not-ranked")
@@ -439,7 +439,7 @@ NOT_CURSORS = (
 def _sessions() -> Iterator[Bad]:
     here = Bad("", "GET", f"{USERS}/{{user_id}}/sessions")
     url = f"{USERS}/{PLAYER}/sessions"
-    for query in _number_queries("limit", 100, 1):
+    for query in number_queries("limit", 100, 1):
         yield replace(here, id=brief(query), url=f"{url}?{query}", field="limit")
     for cursor in NOT_CURSORS:
         yield replace(
@@ -450,18 +450,18 @@ def _sessions() -> Iterator[Bad]:
     missing = replace(here, status=404, code="unknown-board")
     for slug in UNKNOWN_SLUGS:
         yield replace(missing, id=f"board={slug[:9]}", url=f"{url}?board={slug}")
-    yield from _ids(here, None)
+    yield from bad_ids(here, None)
 
 
 def _histories() -> Iterator[Bad]:
     here = Bad("", "GET", f"{USERS}/{{user_id}}/history")
     url = f"{USERS}/{PLAYER}/history"
-    for query in _number_queries("points", 500, 10):
+    for query in number_queries("points", 500, 10):
         yield replace(here, id=brief(query), url=f"{url}?{query}", field="points")
     yield replace(here, id="points=9", url=f"{url}?points=9", field="points")
     for given in ("", "HOUR", "year", "60", "hour%00", "%C3%A9", "a" * 9_999):
         yield replace(here, id=f"range={given[:9]}", url=f"{url}?range={given}", field="range")
-    yield from _ids(here, None)
+    yield from bad_ids(here, None)
     yield replace(here, id="unranked", url=url, status=404, code="not-ranked")
 
 
@@ -484,7 +484,7 @@ def _ranks() -> Iterator[Bad]:
         yield replace(base, id=body.decode(), field="user_ids", body=body)
     yield replace(base, id="unknown field", field="extra", body=b'{"user_ids": [1], "extra": 1}')
     yield replace(base, id="huge id", field="*", body=f'{{"user_ids": [{HUGER}]}}'.encode())
-    yield from _bad_bodies("POST", RANKS, RANKS, b'{"user_ids": [1]}')
+    yield from bad_bodies("POST", RANKS, RANKS, b'{"user_ids": [1]}')
 
 
 CASES = [

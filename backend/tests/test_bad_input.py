@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.bad_admin_requests import ADMIN_CASES
 from tests.bad_requests import (
     BATCH,
     CASES,
@@ -28,6 +29,8 @@ PROBLEM = "application/problem+json"
 COUNTS = """
 SELECT (SELECT count(*) FROM game_sessions), (SELECT count(*) FROM leaderboard),
        (SELECT count(*) FROM submission_keys), (SELECT count(*) FROM player_events),
+       (SELECT count(*) FROM api_keys), (SELECT last_id FROM audit_head),
+       (SELECT array_agg((slug, name, client_submissions, is_private)) FROM boards),
        (SELECT array_agg((id, username, email, is_active) ORDER BY id) FROM users)
 """
 
@@ -62,7 +65,7 @@ async def target(servers, template) -> AsyncIterator[Target]:
     admin = await asyncpg.connect(servers.postgres_dsn)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     box = Sandbox(servers, name)
-    async with box.worker() as worker:
+    async with box.worker(guest_sign_in=True) as worker:
         assert await worker.add_players(1) == [PLAYER]
         connection = await box.connect()
         yield Target(worker, connection)
@@ -81,7 +84,7 @@ def check_problem(document: dict, bad_status: int, code: str) -> None:
     assert len(str(document)) < 2_000, "an answer that is as long as the question"
 
 
-@pytest.mark.parametrize("bad", CASES, ids=str)
+@pytest.mark.parametrize("bad", [*CASES, *ADMIN_CASES], ids=str)
 async def test_a_bad_request(target, bad):
     before = await target.stored()
     answer = await target.send(bad)

@@ -5,6 +5,7 @@ import pytest
 from app.core import errors
 from app.core.config import Settings
 from app.main import create_app
+from tests.bad_admin_requests import ADMIN_CASES
 from tests.bad_requests import CASES
 
 BASE = "/api/leaderboard"
@@ -26,6 +27,15 @@ OPERATIONS = {
     ("get", "/api/boards"): ("200", "BoardList"),
     ("get", "/api/boards/{slug}"): ("200", "Board"),
     ("get", "/api/boards/{slug}/seasons"): ("200", "SeasonList"),
+    ("patch", "/api/boards/{slug}"): ("200", "Board"),
+    ("get", "/api/auth"): ("200", "AuthState"),
+    ("post", "/api/auth/player-token"): ("200", "TokenAnswer"),
+    ("post", "/api/auth/guest"): ("200", "GuestAnswer"),
+    ("get", "/api/keys"): ("200", "KeyList"),
+    ("post", "/api/keys"): ("201", "MadeKey"),
+    ("post", "/api/keys/{key_id}/rotate"): ("201", "MadeKey"),
+    ("delete", "/api/keys/{key_id}"): ("200", "Key"),
+    ("get", "/api/audit"): ("200", "AuditPage"),
 }
 LISTS = {
     ("get", f"{BASE}/{path}") for path in ("top", "rank/{user_id}", "around/{user_id}", "tiers")
@@ -164,7 +174,10 @@ def test_errors_are_problems(operations):
 
 def test_the_answers_to_bad_requests_are_declared(operations):
     """Of all that test_bad_input.py sends and is answered."""
-    answered = {(bad.method.lower(), bad.template, str(bad.status), bad.code) for bad in CASES}
+    answered = {
+        (bad.method.lower(), bad.template, str(bad.status), bad.code)
+        for bad in (*CASES, *ADMIN_CASES)
+    }
     assert len(answered) > 30
     for method, path, status, code in answered:
         declared = operations[method, path]["responses"]
@@ -175,11 +188,17 @@ def test_what_else_may_be_answered_is_declared(operations):
     for (method, path), codes in {
         ("post", f"{BASE}/submit"): (
             "player-inactive", "total-out-of-range", "idempotency-mismatch", "overloaded",
-            "database-unavailable", "shutting-down",
+            "database-unavailable", "shutting-down", "client-submissions-off", "forbidden",
         ),
         ("post", f"{BASE}/submit/batch"): ("overloaded", "database-unavailable"),
         ("post", "/api/users"): ("username-taken", "email-taken", "database-unavailable"),
-        ("patch", "/api/users/{user_id}"): ("username-taken", "database-unavailable"),
+        ("patch", "/api/users/{user_id}"): (
+            "username-taken", "player-inactive", "database-unavailable",
+        ),
+        ("post", "/api/auth/player-token"): ("player-inactive", "database-unavailable"),
+        ("post", "/api/auth/guest"): ("guest-sign-in-off", "username-taken", "player-inactive"),
+        ("post", "/api/keys/{key_id}/rotate"): ("key-not-active",),
+        ("get", "/api/audit"): ("database-unavailable",),
         ("get", f"{BASE}/rank/{{user_id}}"): ("not-ranked", "overloaded", "database-unavailable"),
     }.items():  # fmt: skip
         told = " ".join(

@@ -60,7 +60,9 @@ async def make_player_token(
     return TokenAnswer(**_told(service.access.tokens.issue(profile.user_id)))
 
 
-@router.post("/guest", responses={**BODY_ERRORS, **declare(GuestSignInOff, UsernameTaken)})
+@router.post(
+    "/guest", responses={**BODY_ERRORS, **declare(GuestSignInOff, UsernameTaken, PlayerInactive)}
+)
 @allows(Rule.PUBLIC)
 async def sign_in_as_guest(
     body: GuestSignIn, service: ServiceDep, response: Response
