@@ -335,12 +335,13 @@ async def test_health_tells_of_each_part(worker):
     answer = await worker.client.get(f"{BASE}/health")
     assert answer.status_code == 200
     health = answer.json()
-    parts = {name: health.pop(name) for name in ("database", "redis", "index", "live", "writer")}
+    names = ("database", "redis", "index", "live", "writer", "limits")
+    parts = {name: health.pop(name) for name in names}
     assert {name: part["status"] for name, part in parts.items()} == dict.fromkeys(parts, "ok")
     assert parts["database"]["latency_ms"] > 0
     assert parts["redis"]["latency_ms"] > 0
     assert health.pop("version")
-    assert health == {"status": "ok", "clients": 0, "total_players": 1}
+    assert health == {"status": "ok", "auth": "open", "clients": 0, "total_players": 1}
     for _ in range(50):  # the keeper may be quick to earn trust back
         worker.standings.index.distrust("doubt")
         doubted = (await worker.client.get(f"{BASE}/health")).json()

@@ -22,11 +22,6 @@ def test_port_taken(tmp_path):
     assert not (tmp_path / "d").exists()
 
 
-def test_other_machines_only_when_meant(tmp_path):
-    said = one_line(run("serve", "--host", "0.0.0.0", "--port", 0, "--data", tmp_path / "d"))
-    assert "--expose" in said
-
-
 @pytest.mark.parametrize("given", ["DATABASE_URL", "REDIS_URL"])
 def test_only_one_server_given(tmp_path, given):
     said = one_line(run("serve", "--data", tmp_path / "d", **{given: "redis://localhost"}))

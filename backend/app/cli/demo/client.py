@@ -45,13 +45,22 @@ class Client:
         self._pool.close()
 
     async def greet(self) -> None:
-        """Asks once whether anybody is there. Raises GaveUpError."""
+        """Asks once whether anybody is there, and lets this client send scores. Raises
+        GaveUpError, RefusedError."""
         try:
             await self._pool.request("GET", HEALTH)
+            answer = await self._pool.request("GET", "/api/auth")
         except BrokenError as error:
             raise GaveUpError(
                 f"no service at {self.url} ({error}): start it with ./quickstart.sh"
             ) from error
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise RefusedError(f"{self.url} does not know this key, or no longer")
+        expect(answer, HTTPStatus.OK)
+        if "submit" not in answer.json()["caller"]["scopes"]:
+            raise RefusedError(
+                f"{self.url} is closed: give a key with the scope submit in LEADERBOARD_KEY"
+            )
 
     async def get(self, path: str, **query: object) -> Answer:
         """Raises GaveUpError."""
@@ -87,11 +96,6 @@ class Client:
 
 def expect(answer: Answer, status: HTTPStatus) -> None:
     """Raises RefusedError if the answer is another."""
-    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise RefusedError(
-            f"the service answered {answer.status}: it needs a key with the scope submit, in "
-            "LEADERBOARD_KEY or --key"
-        )
     if answer.status != status:
         said = answer.body[:200].decode(errors="replace")
         raise RefusedError(f"the service answered {answer.status}, not {status}: {said}")

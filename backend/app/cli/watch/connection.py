@@ -19,6 +19,9 @@ MAX_FRAME = 16 * 1024 * 1024
 _FINAL = range(4_400, 4_408)
 """Close codes that say: the same request would be refused again."""
 
+_CLOSED = (4401, 4403)
+"""Those that say: with another credential it may not be refused."""
+
 
 class RefusedError(Exception):
     """The service will not let this watcher in, now or later."""
@@ -81,6 +84,8 @@ class Watcher:
             raise LostError("the service closed the connection")
         except ConnectionClosed as error:
             said = error.rcvd
+            if said is not None and said.code in _CLOSED:
+                raise RefusedError("give a key with the scope read in LEADERBOARD_KEY") from error
             if said is not None and said.code in _FINAL:
                 raise RefusedError(said.reason or f"closed with {said.code}") from error
             raise LostError((said and said.reason) or "the connection broke") from error
