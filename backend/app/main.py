@@ -62,7 +62,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             open_hubs(service.standings, service.limits, settings) as hubs,
         ):
             spare_the_collector()
-            yield State(service=service, hubs=hubs, patience=Patience.of(settings))
+            yield State(
+                service=service, hubs=hubs, patience=Patience.of(settings, hubs.door.is_shut)
+            )
 
     app = HotApp(
         title="Leaderboard",

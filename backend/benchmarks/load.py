@@ -36,6 +36,7 @@ class Job:
     workers: int = 1
     whoami: str = "/api/leaderboard/top?limit=1"
     per_call: int = 1
+    credential: str = ""
 
 
 class Run:
@@ -43,7 +44,7 @@ class Run:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.requests = cycle(prepare(job.kind, job.players, job.per_call))
+        self.requests = cycle(prepare(job.kind, job.players, job.per_call, job.credential))
         self.latencies: list[float] = []
         self.answered = self.counted = self.failed = 0
         self.warm_until = self.deadline = 0.0

@@ -14,6 +14,8 @@ MEASURES = (
     "scale",
     "fanout",
     "light",
+    "auth",
+    "abuse",
 )
 QUICK_PLAYERS = (5_000,)
 

@@ -11,9 +11,10 @@ PREPARED = 40_000
 """Requests made before the clock starts; a connection takes the next one each time."""
 
 
-def prepare(kind: str, players: int, per_call: int) -> list[bytes]:
+def prepare(kind: str, players: int, per_call: int = 1, credential: str = "") -> list[bytes]:
     """Requests of a kind, for random players with ids from 1 to `players`."""
     chosen = random.Random()
+    shown = f"Authorization: Bearer {credential}\r\n" if credential else ""
     makers: dict[str, Callable[[], bytes]] = {
         "submit": lambda: _post("/api/leaderboard/submit", _score(chosen.randint(1, players))),
         "batch": lambda: _post(
@@ -25,7 +26,9 @@ def prepare(kind: str, players: int, per_call: int) -> list[bytes]:
         "around": lambda: _get(f"/api/leaderboard/around/{chosen.randint(1, players)}?radius=10"),
         "empty": lambda: _get("/"),
     }
-    return [makers[kind]() for _ in range(max(40, PREPARED // per_call))]
+    requests = [makers[kind]() for _ in range(max(40, PREPARED // per_call))]
+    line = b"Accept: */*\r\n"
+    return [each.replace(line, line + shown.encode(), 1) for each in requests]
 
 
 def _score(user_id: int) -> dict[str, Any]:

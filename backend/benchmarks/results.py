@@ -12,7 +12,8 @@ class Row:
     """One line of the table.
 
     `ratio` is what is held against `target`: the rate over the twin's rate, or with `at_most`
-    the time over the twin's time. Without a twin, the rate itself is held against the target.
+    the time over the twin's time, with `by_p99` that of the slowest hundredth. Without a twin, the
+    rate itself is held against the target.
     """
 
     what: str
@@ -22,6 +23,7 @@ class Row:
     twin_rounds: list[Result] = field(default_factory=list)
     target: float | None = None
     at_most: bool = False
+    by_p99: bool = False
     players: int = 0
 
     @property
@@ -44,6 +46,8 @@ class Row:
     def ratio(self) -> float | None:
         if not self.twin_rate or not self.rate:
             return None
+        if self.by_p99:
+            return self.p99_ms / median(each.p99_ms for each in self.twin_rounds)
         return self.twin_rate / self.rate if self.at_most else self.rate / self.twin_rate
 
     @property

@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, ExitStack
 
 import redis
 
+from benchmarks.abuse import measure_abuse
 from benchmarks.bench import Bench
+from benchmarks.closed import measure_auth
 from benchmarks.fanout import measure_fanout
 from benchmarks.light import measure_light
 from benchmarks.reads import SMALL, measure_reads, measure_scale, measure_zrank
@@ -34,7 +36,7 @@ def run_size(bench: Bench, players: int, *, smallest: bool, largest: bool) -> No
         bench.note(Fact("seeding", took, "s", players))
         _note_sizes(bench, world)
         copy = None
-        if bench.wanted("submit"):
+        if bench.wanted("submit", "auth"):
             with bench.status("copying the database for the twin"):
                 copy = world.clone(f"twin{players}")
                 stack.callback(copy.drop)
@@ -44,22 +46,26 @@ def run_size(bench: Bench, players: int, *, smallest: bool, largest: bool) -> No
             _run_with(bench, world, copy, count, largest=largest)
         if smallest and bench.wanted("fanout"):
             measure_fanout(bench, world)
+        if smallest and bench.wanted("abuse"):
+            measure_abuse(bench, world)
 
 
 def _run_with(
     bench: Bench, world: World, copy: World | None, workers: int, *, largest: bool
 ) -> None:
     many = workers == MANY_WORKERS
-    reads = many and bench.wanted("top", "rank", "around", "zrank", "scale", "light")
+    reads = many and bench.wanted("top", "rank", "around", "zrank", "scale", "light", "auth")
     if not (reads or bench.wanted("submit", "batch")):
         return
     with _service(bench, world, workers) as service:
-        if copy is not None:
+        if copy is not None and bench.wanted("submit"):
             measure_submit(bench, service, world, copy)
         if bench.wanted("batch"):
             measure_batch(bench, service, world)
         if many:
             _run_reads(bench, service, world, largest=largest)
+        if many and copy is not None and bench.wanted("auth"):
+            measure_auth(bench, service, world, copy)
 
 
 def _run_reads(bench: Bench, service: Service, world: World, *, largest: bool) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.main import create_app
 from app.websocket.frames import Close
@@ -38,6 +39,12 @@ class Limited:
     async def ask(self, who: str, method: str, path: str, **options) -> httpx.Response:
         headers = bearer(self.there.credentials[who])
         return await self.client.request(method, path, headers=headers, **options)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Refusals come without the pause that an address has to wait for them."""
+    monkeypatch.setattr("app.services.limits.limits.HOLD_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -155,6 +162,26 @@ async def test_sockets_are_counted_as_they_open(sandbox):
         wrong = {"additional_headers": bearer("lb_abcdefgh_wrong")}
         codes = [await outcome(address, **wrong) for _ in range(4)]
         assert codes == [Close.UNAUTHENTICATED] * 2 + [Close.TRY_AGAIN] * 2
+
+
+async def test_a_flood_of_sockets_is_refused_before_it_becomes_one(sandbox):
+    """The first ones in a second are told by a close code, which a browser can read."""
+    async with serve(create_app(sandbox.make_settings(**FEW))) as address:
+
+        async def attempt() -> int | None:
+            try:
+                return await outcome(address)
+            except InvalidStatus as error:
+                assert error.response.headers["retry-after"]
+                return error.response.status_code
+
+        codes: Counter[int | None] = Counter()
+        for _ in range(5):
+            codes.update(await asyncio.gather(*(attempt() for _ in range(40))))
+        assert codes[None] == 2
+        assert codes[Close.TRY_AGAIN] >= 20
+        assert codes[429] >= 40
+        assert codes.total() == 200
 
 
 async def test_an_address_holds_so_many_sockets_and_no_more(sandbox):

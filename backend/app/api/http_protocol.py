@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,6 +21,7 @@ MAX_HEAD_BYTES = 64 * 1024
 
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
+TOO_MANY_SOCKETS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
 HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
 
 
@@ -32,11 +33,22 @@ class Patience:
     head: float
     body: float
     max_idle: int
+    refuses_socket: Callable[[str | None, list[tuple[bytes, bytes]]], bool]
+    """Whether no socket is to be made for a peer with these headers, not even one to close."""
     idle: "OrderedDict[PatientProtocol, None]" = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Patience":
-        return cls(settings.http_head_timeout, settings.http_body_timeout, settings.http_max_idle)
+    def of(
+        cls,
+        settings: Settings,
+        refuses_socket: Callable[[str | None, list[tuple[bytes, bytes]]], bool],
+    ) -> "Patience":
+        return cls(
+            settings.http_head_timeout,
+            settings.http_body_timeout,
+            settings.http_max_idle,
+            refuses_socket,
+        )
 
     def add(self, connection: "PatientProtocol") -> None:
         """Notes that a connection waits; beyond the bound the oldest is closed."""
@@ -113,6 +125,10 @@ class PatientProtocol(HttpToolsProtocol):
         self._awaited = Awaited.NOTHING
         self._clear_timer()
         self._patience.idle.pop(self, None)
+        if self._patience.refuses_socket(self.client and self.client[0], self.headers):
+            self.transport.write(TOO_MANY_SOCKETS)
+            self.transport.close()
+            return
         super().handle_websocket_upgrade()
 
     # What the parser tells
@@ -160,7 +176,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         self._clear_timer()
-        self._timer = cast("TimerHandle", self.loop.call_later(seconds, then))
+        self._timer = self.loop.call_later(seconds, then)
 
     def _clear_timer(self) -> None:
         if self._timer is not None:

@@ -10,7 +10,7 @@ from app.api.state import service_of
 from app.core.errors import RateLimited, Unauthenticated
 from app.services.access.callers import Rule
 from app.services.limits.limiter import Standing
-from app.services.limits.policies import Kind
+from app.services.limits.policies import Kind, Who
 
 _FREE = frozenset(("/api/leaderboard/health",))
 """Asked by those who watch over the service, all the time and from one address."""
@@ -49,7 +49,11 @@ async def charge(scope: Scope, kind: Kind | None, cost: int = 1) -> None:
         standing = await service.limits.charge_sign_in(_address(scope))
     else:
         standing = await service.limits.charge(kind, scope["caller"], _address(scope), cost)
-    _tell(scope, standing, cost)
+    scope["limit_headers"] = standing.headers
+    if standing.wait:
+        if standing.policy.who is Who.ADDRESS:
+            await service.limits.hold_back()
+        raise _refusal(standing, cost)
 
 
 async def charge_items(scope: Scope, items: int) -> None:
@@ -64,12 +68,9 @@ def _address(scope: Scope) -> str:
     return service_of(scope).addresses.of(None if client is None else client[0], scope["headers"])
 
 
-def _tell(scope: Scope, standing: Standing, cost: int) -> None:
-    scope["limit_headers"] = standing.headers
-    if not standing.wait:
-        return
+def _refusal(standing: Standing, cost: int) -> RateLimited:
     policy = standing.policy
     said = f"At most {policy.quota:,} {policy.kind} a minute"
     if cost > policy.burst:
         said = f"{said}, of which {policy.burst:,} at once"
-    raise RateLimited(f"{said}. Come back later.", ceil(standing.wait))
+    return RateLimited(f"{said}. Come back later.", ceil(standing.wait))

@@ -10,8 +10,8 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.answer_headers import page_policy
-from app.api.web_files import HTML, File, Headers, Variant, read_build
+from app.api.answer_headers import Headers, page_policy
+from app.api.web_files import HTML, File, Variant, read_build
 
 CLIENT_ROUTES = re.compile(
     r"""/(?:(?:

@@ -1,10 +1,12 @@
 """Who may open a socket: how many at once, and how often."""
 
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
 
+from app.core.addresses import Addresses
 from app.core.config import Settings
 from app.core.errors import Overloaded, RateLimited
 from app.services.access.callers import Caller
@@ -12,16 +14,43 @@ from app.services.access.callers import Kind as CallerKind
 from app.services.limits.limits import Limits
 from app.services.limits.policies import Kind
 
+TOLD_PER_SECOND = 20
+"""Refused sockets that are opened only to be closed with a code. That costs ten times as much."""
+
+_CREDENTIALS = frozenset((b"authorization", b"sec-websocket-protocol"))
+
 
 class Door:
     """A worker's sockets, all in all and by address. A server, by its key, may hold many."""
 
     def __init__(self, limits: Limits, settings: Settings) -> None:
         self._limits = limits
+        self._addresses = Addresses(settings.trusted_proxies)
         self._most = settings.live_max_clients
         self._most_an_address = settings.live_max_clients_per_address
         self._by_address: Counter[str] = Counter()
+        self._second = self._told = 0
         self.clients = 0
+
+    def is_shut(self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Whether a handshake is refused before it becomes a socket. Not for the first ones in a
+        second, which so get a close code that a browser can read; and not for who shows a
+        credential: a server may come from the address of others who come too often."""
+        if not self._limits.on:
+            return False
+        address = self._addresses.of(peer, headers)
+        if not (self._is_full(address) or self._limits.refuses_socket(address)):
+            return False
+        if any(name in _CREDENTIALS for name, _ in headers):
+            return False
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._told = second, 0
+        self._told += 1
+        return self._told > TOLD_PER_SECOND
+
+    def _is_full(self, address: str) -> bool:
+        return self._by_address[address] >= self._most_an_address
 
     @asynccontextmanager
     async def entered(self, address: str, caller: Caller) -> AsyncIterator[None]:
@@ -42,8 +71,7 @@ class Door:
             raise Overloaded("There are too many sockets on this worker.")
         if not self._limits.on:
             return
-        held = self._by_address[address] if caller.kind is not CallerKind.KEY else 0
-        if held >= self._most_an_address:
+        if caller.kind is not CallerKind.KEY and self._is_full(address):
             raise RateLimited("There are too many sockets from this address.", 1)
         standing = await self._limits.charge(Kind.SOCKETS, caller, address)
         if standing.wait:

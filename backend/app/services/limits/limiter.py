@@ -93,6 +93,11 @@ class Limiter:
             return Standing(self.policy, lease.left, wait)
         return None
 
+    def refuses(self, subject: str) -> bool:
+        """Whether it is known, without asking anybody, that the caller has to stay away."""
+        lease = self._leases.get(subject)
+        return lease is not None and self._clock() < lease.free_at
+
     async def ask(self, subject: str, cost: int) -> Standing:
         """The decision: of a lease, of Redis, or of this worker alone."""
         if cost > self.policy.burst:

@@ -1,5 +1,6 @@
 """All limiters of a worker."""
 
+import asyncio
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -11,6 +12,10 @@ from app.services.limits.shared import SharedBuckets
 
 SPARED_WITHOUT_REDIS = 2
 """Without Redis all workers together grant one part in so many of a limit."""
+
+
+HOLD_SECONDS = 1.0
+MAX_HELD = 1_000
 
 
 class Caller(Protocol):
@@ -31,6 +36,7 @@ class Limits:
 
     def __init__(self, client: Redis, settings: Settings) -> None:
         self.on = settings.limits_on
+        self._held = 0
         self._shared = SharedBuckets(client, settings.redis_prefix)
         share = 1 / (SPARED_WITHOUT_REDIS * settings.workers)
         limiters = {
@@ -64,6 +70,20 @@ class Limits:
         """Signing in, and credentials that were wrong, count for the address alone."""
         limiter = self._of_addresses[Kind.SIGN_INS]
         return limiter.spend(address, 1) or await limiter.ask(address, 1)
+
+    def refuses_socket(self, address: str) -> bool:
+        """Whether this address is known to open sockets too often."""
+        return self._of_addresses[Kind.SOCKETS].refuses(address)
+
+    async def hold_back(self) -> None:
+        """Lets a refused address wait for its refusal, so that who asks again at once can't do
+        so thousands of times a second. So many wait at a time; the others are told at once."""
+        if self._held < MAX_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(HOLD_SECONDS)
+            finally:
+                self._held -= 1
 
     async def close(self) -> None:
         """Stops asking whether Redis is back."""

@@ -1,0 +1,114 @@
+"""An attack, a process of its own: `python -m benchmarks.attackers JOB`, until its input ends.
+
+Attacks this machine alone, and each from one address, which is not that of any other client.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import string
+import sys
+from dataclasses import dataclass
+
+import uvloop
+
+from benchmarks.websocket import handshake
+
+PAUSE = 5.0
+"""Seconds before what was closed comes back: 5,000 sockets are a thousand attempts a second."""
+
+CONNECTING = 100
+GREETED = b"HTTP/1.1 101"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`kind` is a key of ATTACKS; `size` how many connections it wants to hold."""
+
+    kind: str
+    port: int
+    size: int
+    address: str
+
+
+class Attack:
+    """Connections that come back whenever they are closed."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.done = 0
+        """Connections that were closed, sockets refused, keys tried."""
+        self._connecting = asyncio.Semaphore(CONNECTING)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        async with self._connecting:
+            return await asyncio.open_connection(
+                "127.0.0.1", self.job.port, local_addr=(self.job.address, 0)
+            )
+
+    async def hold(self) -> None:
+        """One connection, again and again."""
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await self.connect()
+                try:
+                    await ATTACKS[self.job.kind](self, reader, writer)
+                finally:
+                    writer.close()
+            self.done += 1
+            await asyncio.sleep(PAUSE * (0.5 + random.random()))
+
+    async def drip(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A request that never ends, a header a second."""
+        writer.write(b"GET /api/leaderboard/top HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        while not reader.at_eof():
+            writer.write(b"X-Drip: 1\r\n")
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1_024), 1.0)
+
+    async def idle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A socket that is opened and then says nothing."""
+        writer.write(handshake("/ws/leaderboard"))
+        while await reader.read(65_536):
+            pass
+
+    async def guess(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One made-up key after the other, as fast as they are answered."""
+        while True:
+            letters = random.choices(string.ascii_letters, k=52)
+            key = f"lb_{''.join(letters[:8])}_{''.join(letters[8:])}"
+            writer.write(
+                b"GET /api/leaderboard/top HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Authorization: Bearer %b\r\n\r\n" % key.encode()
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            at = head.index(b"content-length: ") + 16
+            await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+            self.done += 1
+
+
+ATTACKS = {"loris": Attack.drip, "sockets": Attack.idle, "keys": Attack.guess}
+
+
+async def attack(job: Job) -> None:
+    """Goes on until standard input ends, then says how often it was sent away."""
+    run = Attack(job)
+    tasks = [asyncio.create_task(run.hold()) for _ in range(job.size)]
+    print("attacking", flush=True)
+    ended = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(ended), sys.stdin)
+    await ended.read()
+    print(run.done, flush=True)
+    for task in tasks:
+        task.cancel()
+    # Without waiting for thousands of farewells.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    os.nice(10)  # an attacker has a machine of its own: here it must not take the service's
+    uvloop.run(attack(Job(**json.loads(sys.stdin.readline()))))
