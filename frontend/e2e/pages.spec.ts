@@ -95,8 +95,12 @@ test("a player is found by name, with the keyboard", async ({ page, crowd }) => 
   await expect(page.getByRole("option").first()).toBeVisible();
   await search.press("Tab");
   await expect(page).toHaveURL(/\/players\/4321$/);
+  await search.fill("player");
+  await expect(page.getByRole("option")).toHaveCount(8);
+  await expectSound(page);
   await search.fill("nobody is called this");
   await expect(page.getByText("Nobody here is called nobody is called this")).toBeVisible();
+  await expectSound(page);
 });
 
 test("a player's graph and games grow with what is played", async ({ page, stack }) => {

@@ -21,6 +21,8 @@ interface Options {
   /** Who is there from the start, with the ids 1 to `players`, each with a score. */
   players?: number;
   workers?: number;
+  /** Whether it asks who one is; players may then come as guests, or not. */
+  closed?: "with guests" | "without guests";
 }
 
 /** The whole service on a data folder of its own: PostgreSQL, Valkey, workers and the built app. */
@@ -30,17 +32,19 @@ export class Stack {
   readonly api = new Api(() => this.url);
   readonly #folder: string;
   readonly #workers: number;
+  readonly #closed: Options["closed"];
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, workers: number) {
+  private constructor(folder: string, workers: number, closed: Options["closed"]) {
     this.#folder = folder;
     this.#workers = workers;
+    this.#closed = closed;
     // Playwright may end without a word to its fixtures.
     process.once("exit", () => this.#process?.kill("SIGTERM"));
   }
 
-  static async start({ players = 0, workers = 2 }: Options = {}): Promise<Stack> {
-    const stack = new Stack(await mkdtemp(join(tmpdir(), "lb-")), workers);
+  static async start({ players = 0, workers = 2, closed }: Options = {}): Promise<Stack> {
+    const stack = new Stack(await mkdtemp(join(tmpdir(), "lb-")), workers, closed);
     try {
       if (players > 0) await promisify(execFile)(SEED, [stack.#data, String(players)]);
       await stack.restart();
@@ -76,6 +80,15 @@ export class Stack {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
+  /** The command line, on this stack's data. What it said. */
+  async command(...words: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(COMMAND, [...words, "--data", this.#data], {
+      cwd: this.#folder,
+      env: environment(),
+    });
+    return stdout;
+  }
+
   get #data(): string {
     return join(this.#folder, "d");
   }
@@ -88,11 +101,14 @@ export class Stack {
   async #tryStart(deadline: number): Promise<boolean> {
     const log = openSync(this.#log, "w");
     const port = new URL(this.url || "http://127.0.0.1:0").port || "0";
-    const started = spawn(
-      COMMAND,
-      ["serve", "--port", port, "--data", this.#data, "--workers", String(this.#workers)],
-      { cwd: this.#folder, env: environment(), stdio: ["ignore", log, log] },
-    );
+    const words = ["serve", "--port", port, "--data", this.#data];
+    words.push("--workers", String(this.#workers), ...(this.#closed ? ["--auth"] : []));
+    const guests = this.#closed === "with guests" ? { GUEST_SIGN_IN: "true" } : {};
+    const started = spawn(COMMAND, words, {
+      cwd: this.#folder,
+      env: { ...environment(), ...guests },
+      stdio: ["ignore", log, log],
+    });
     closeSync(log);
     this.#process = started;
     while (Date.now() < deadline) {

@@ -1,10 +1,10 @@
 import { act, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Board } from "./utils/api/types";
 import { entryOf, snapshotOf, updateOf } from "./utils/testing/board";
 import { FakeWebSocket } from "./utils/testing/FakeWebSocket";
 import { ok, serve } from "./utils/testing/service";
-import type { Board } from "./utils/api/types";
 import { text } from "./utils/text";
 
 const { App } = await import("./App");
@@ -19,6 +19,8 @@ const board: Board = {
   decimals: 0,
   unit: null,
   season: 1,
+  client_submissions: false,
+  is_private: false,
   limits: {
     min_score: 0,
     max_score: 1_000,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { entryOf, snapshotOf, updateOf } from "../utils/testing/board";
-import { FakeWebSocket } from "../utils/testing/FakeWebSocket";
 import { NO_STATE } from "../utils/realtime/liveState";
 import { perMinute } from "../utils/realtime/rate";
+import { entryOf, snapshotOf, updateOf } from "../utils/testing/board";
+import { FakeWebSocket } from "../utils/testing/FakeWebSocket";
 import { reconnectNow, useLive, watchBoard } from "./liveStore";
 
 const SPECTATOR = { board: "global", userId: null };

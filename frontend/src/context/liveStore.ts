@@ -1,5 +1,6 @@
 /** What the socket says, for React to read. The socket itself lives outside React. */
 import { create } from "zustand";
+import { currentToken } from "../utils/api/credential";
 import { applyFrame, GAP, type LiveState, NO_STATE } from "../utils/realtime/liveState";
 import { addSample, type Sample } from "../utils/realtime/rate";
 import { type Connection, LiveSocket, NOT_CONNECTED } from "../utils/realtime/socket";
@@ -45,6 +46,7 @@ export function watchBoard(watch: Watch): () => void {
   useLive.setState({ state: same ? { ...state, me: null } : NO_STATE, samples: [] });
   const socket = new LiveSocket({
     url: () => addressOf(watch, useLive.getState().state),
+    protocols: () => protocolsFor(currentToken()),
     onChange: (connection) => {
       useLive.setState({ connection });
       // What was missed would be counted as of the moment when it is told.
@@ -74,6 +76,10 @@ export function watchBoard(watch: Watch): () => void {
     if (current === socket) current = null;
   };
 }
+
+/** A browser's socket can't send headers: the token travels beside the protocol's name. */
+const protocolsFor = (token: string | null): string[] =>
+  token === null ? [] : ["leaderboard", `bearer.${token}`];
 
 function addressOf({ board, season, userId }: Watch, state: LiveState): string {
   const query = new URLSearchParams({ board });

@@ -2,10 +2,10 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, renderHook } from "@testing-library/react";
 import type { PropsWithChildren } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { advance, entryOf, snapshotOf, stateOf } from "../utils/testing/board";
-import { ok, serve } from "../utils/testing/service";
 import type { Entry } from "../utils/api/types";
 import { NO_STATE } from "../utils/realtime/liveState";
+import { advance, entryOf, snapshotOf, stateOf } from "../utils/testing/board";
+import { ok, serve } from "../utils/testing/service";
 
 const { useRows } = await import("./useRows");
 

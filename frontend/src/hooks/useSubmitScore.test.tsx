@@ -2,8 +2,8 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, renderHook } from "@testing-library/react";
 import type { PropsWithChildren } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ok, serve } from "../utils/testing/service";
 import type { SubmissionResult } from "../utils/api/types";
+import { ok, serve } from "../utils/testing/service";
 
 const { useSubmitScore } = await import("./useSubmitScore");
 

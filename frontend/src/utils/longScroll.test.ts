@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { seeded } from "./testing/board";
 import {
   barFor,
   barHeight,
@@ -9,6 +8,7 @@ import {
   rowsIn,
   type ScrollPlace,
 } from "./longScroll";
+import { seeded } from "./testing/board";
 
 const ROW = 56;
 const VIEWPORT = 700;

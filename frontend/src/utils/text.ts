@@ -27,6 +27,9 @@ export const text = {
   seasonNumber: (season: number) => `Season ${formatNumber(season)}`,
   currentSeason: (season: number) => `Season ${formatNumber(season)} · now`,
 
+  openMode: "Open mode",
+  openModeHint: "Everybody on this machine may do everything here. Meant for trying out.",
+
   connection: {
     label: "Connection",
     live: "Live",
@@ -82,6 +85,7 @@ export const text = {
     title: "Your rank",
     pick: "Who are you?",
     pickHint: "Find your player or join with a new name. This device will remember.",
+    pickOnlyHint: "Find your player to see your rank here. This device will remember.",
     change: "Not you?",
     standing: (rank: number, total: number) => `You're ${ordinal(rank)} of ${formatNumber(total)}`,
     of: (total: number) => `of ${formatNumber(total)}`,
@@ -141,6 +145,8 @@ export const text = {
     sending: "Sending",
     again: "Try again",
     anonymous: "Pick your player first.",
+    serversOnly: "Scores on this board come from the game itself.",
+    lookingOn: "You're looking on. Scores can be sent by whoever joined with this name.",
     confirmed: (rank: number) => `Counted. You're ${ordinal(rank)}.`,
     climbed: (rank: number, count: number) => `Counted. Up ${places(count)} to ${ordinal(rank)}.`,
     replayed: "This score was counted already. Nothing was counted twice.",

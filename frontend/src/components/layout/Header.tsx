@@ -1,5 +1,7 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { boardPath, DEFAULT_BOARD } from "../../hooks/useBoardRef";
+import { authQuery } from "../../utils/api/queries";
 import { text } from "../../utils/text";
 import { PlayerSearch } from "../player/PlayerSearch";
 import { BoardPicker } from "./BoardPicker";
@@ -15,12 +17,27 @@ export function Header() {
         <Mark />
         <span className="max-sm:sr-only [font-stretch:112%]">{text.appName}</span>
       </Link>
+      <OpenModeTag />
       <BoardPicker />
       <div className="ms-auto flex min-w-0 items-center gap-3">
         <PlayerSearch />
         <ConnectionBadge />
       </div>
     </header>
+  );
+}
+
+/** Says so where nobody is asked who they are. */
+function OpenModeTag() {
+  const { data: auth } = useQuery(authQuery);
+  if (auth?.mode !== "open") return null;
+  return (
+    <span
+      title={text.openModeHint}
+      className="rounded-full border hairline px-2 py-0.5 text-xs whitespace-nowrap text-muted max-md:hidden"
+    >
+      {text.openMode}
+    </span>
   );
 }
 

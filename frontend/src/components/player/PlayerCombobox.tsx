@@ -22,6 +22,9 @@ interface PlayerComboboxProps {
   children?: ReactNode;
 }
 
+const POPUP =
+  "absolute inset-x-0 top-full z-40 mt-1 min-w-56 overflow-hidden rounded-lg border hairline bg-high shadow-float";
+
 export function PlayerCombobox({
   label,
   placeholder,
@@ -53,6 +56,7 @@ export function PlayerCombobox({
     },
   });
   const open = box.isOpen && typed.trim() !== "";
+  const listed = open && choices.length > 0;
   return (
     <div className={`relative ${className}`}>
       {/* biome-ignore lint/a11y/noLabelWithoutControl: downshift's properties name the input */}
@@ -68,14 +72,17 @@ export function PlayerCombobox({
           autoComplete: "off",
           spellCheck: false,
           className: inputClassName,
+          "aria-expanded": listed,
+          // It names the first choice before there is one.
+          ...(listed ? {} : { "aria-activedescendant": "" }),
         })}
       />
       <ul
         {...box.getMenuProps({
-          className: `absolute inset-x-0 top-full z-40 mt-1 min-w-56 overflow-hidden rounded-lg border hairline bg-high shadow-float ${open ? "" : "hidden"}`,
+          className: `${POPUP} ${listed ? "" : "hidden"}`,
         })}
       >
-        {open &&
+        {listed &&
           choices.map((choice, index) => (
             <li
               key={choice.kind === "player" ? choice.player.user_id : "new"}
@@ -88,12 +95,12 @@ export function PlayerCombobox({
               <Option choice={choice} />
             </li>
           ))}
-        {open && choices.length === 0 && (
-          <li className="px-3 py-3 text-sm text-muted">
-            {emptyWord(failed, settled, typed.trim())}
-          </li>
-        )}
       </ul>
+      {open && !listed && (
+        <p className={`${POPUP} p-3 text-sm text-muted`}>
+          {emptyWord(failed, settled, typed.trim())}
+        </p>
+      )}
       <p aria-live="polite" className="sr-only">
         {open && settled && text.search.results(found.length)}
       </p>

@@ -1,7 +1,6 @@
 /** "Who are you?": a player there is, or a new one. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useSession } from "../../context/sessionStore";
-import { createUser } from "../../utils/api/client";
+import { useJoin } from "../../hooks/useJoin";
 import { toProblem } from "../../utils/api/problem";
 import { text } from "../../utils/text";
 import { inputClass } from "../ui/Field";
@@ -9,14 +8,7 @@ import { type Choice, PlayerCombobox } from "./PlayerCombobox";
 
 export function PlayerPicker() {
   const become = useSession((session) => session.become);
-  const client = useQueryClient();
-  const join = useMutation({
-    mutationFn: createUser,
-    onSuccess: (made) => {
-      become(made);
-      void client.invalidateQueries({ queryKey: ["suggestions"] });
-    },
-  });
+  const { join, mayJoin } = useJoin();
   const choose = (choice: Choice) => {
     if (choice.kind === "player") become(choice.player);
     else join.mutate(choice.name);
@@ -25,7 +17,7 @@ export function PlayerPicker() {
     <PlayerCombobox
       label={text.search.pickLabel}
       placeholder={text.search.pickPlaceholder}
-      offerNew={true}
+      offerNew={mayJoin}
       onChoose={choose}
       inputClassName={`${inputClass} ps-9!`}
     >

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { useLive } from "../../context/liveStore";
 import { useSession } from "../../context/sessionStore";
 import { playerPath, useBoardRef } from "../../hooks/useBoardRef";
+import { useJoin } from "../../hooks/useJoin";
 import type { MyStanding } from "../../hooks/useMe";
 import { useMe } from "../../hooks/useMe";
 import { tiersQuery } from "../../utils/api/queries";
@@ -32,10 +33,13 @@ export function UserRankCard({ board }: { board: Board }) {
 }
 
 function Unknown() {
+  const { mayJoin } = useJoin();
   return (
     <div>
       <p className="text-lg font-semibold">{text.me.pick}</p>
-      <p className="mt-1 mb-4 text-sm text-muted">{text.me.pickHint}</p>
+      <p className="mt-1 mb-4 text-sm text-muted">
+        {mayJoin ? text.me.pickHint : text.me.pickOnlyHint}
+      </p>
       <PlayerPicker />
     </div>
   );

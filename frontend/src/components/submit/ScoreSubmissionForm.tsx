@@ -1,6 +1,7 @@
 /** Sending a score: checked while it is typed, told honestly, counted once. */
 import { type FormEvent, useId, useState } from "react";
 import { useSession } from "../../context/sessionStore";
+import { type MaySubmit, useMaySubmit } from "../../hooks/useMaySubmit";
 import { useSubmitScore } from "../../hooks/useSubmitScore";
 import { toProblem } from "../../utils/api/problem";
 import type { Board, SubmissionResult } from "../../utils/api/types";
@@ -19,6 +20,7 @@ import { Segments } from "../ui/Segments";
 
 export function ScoreSubmissionForm({ board }: { board: Board }) {
   const player = useSession((session) => session.player);
+  const may = useMaySubmit(board);
   const gameMode = useSession((session) => session.gameMode);
   const [draft, setDraft] = useState<Draft>({ ...EMPTY_DRAFT, mode: modeFor(board, gameMode) });
   const [touched, setTouched] = useState<ReadonlySet<keyof Draft>>(new Set());
@@ -45,7 +47,7 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTouched(new Set(["score", "mode", "duration", "metadata"]));
-    if (!checked.ok || player === null || sending.isPending) return;
+    if (!checked.ok || player === null || may !== "yes" || sending.isPending) return;
     useSession.getState().setGameMode(checked.body.game_mode);
     setCounted(null);
     sending.mutate({ user_id: player.user_id, ...checked.body });
@@ -57,6 +59,7 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
     autoComplete: "off",
   });
 
+  if (may === "servers-only") return <ServersOnly />;
   return (
     <section aria-labelledby="submit-title" className="panel shrink-0 p-4">
       <h2 id="submit-title" className="mb-3 text-sm font-semibold text-muted">
@@ -104,13 +107,13 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
         <Button
           type="submit"
           look="primary"
-          disabled={player === null || sending.isPending}
+          disabled={may !== "yes" || sending.isPending}
           className="mt-3 w-full"
         >
           {buttonWord(sending.isPending, sending.isError)}
         </Button>
         <Outcome
-          anonymous={player === null}
+          may={may}
           failures={sending.isPending ? sending.failureCount : 0}
           error={sending.isError ? sending.error : null}
           counted={counted}
@@ -118,6 +121,11 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
       </form>
     </section>
   );
+}
+
+/** Where only game servers send scores there is nothing to fill in. */
+function ServersOnly() {
+  return <p className="panel shrink-0 p-4 text-sm text-muted">{text.submit.serversOnly}</p>;
 }
 
 const modeFor = (board: Board, last: string): string =>
@@ -141,18 +149,23 @@ function problemErrors(error: Error): DraftErrors {
   );
 }
 
+const WHY_NOT: Record<Exclude<MaySubmit, "yes" | "servers-only">, string> = {
+  nobody: text.submit.anonymous,
+  "looking-on": text.submit.lookingOn,
+};
+
 interface OutcomeProps {
-  anonymous: boolean;
+  may: Exclude<MaySubmit, "servers-only">;
   /** Attempts that failed while another one is under way. */
   failures: number;
   error: Error | null;
   counted: SubmissionResult | null;
 }
 
-function Outcome({ anonymous, failures, error, counted }: OutcomeProps) {
+function Outcome({ may, failures, error, counted }: OutcomeProps) {
   return (
     <div role="status" className="mt-2 min-h-5 text-sm">
-      {anonymous && <p className="text-muted">{text.submit.anonymous}</p>}
+      {may !== "yes" && <p className="text-muted">{WHY_NOT[may]}</p>}
       {failures > 0 && <p className="text-muted">{text.submit.retrying}</p>}
       {error !== null && <p className="text-down">{describe(error)}</p>}
       {counted !== null && (

@@ -1,9 +1,12 @@
 /** The calls to the service. All of them throw a Problem. */
-import axios from "axios";
-import { toProblem } from "./problem";
+import axios, { type AxiosRequestConfig } from "axios";
+import { freshToken, renewToken } from "./credential";
+import { Problem, toProblem } from "./problem";
 import type {
+  AuthState,
   Board,
   EntryList,
+  GuestAnswer,
   History,
   HistoryRange,
   RankAnswer,
@@ -23,19 +26,39 @@ export interface BoardRef {
 
 const http = axios.create({ baseURL: "/api", timeout: 10_000 });
 
-http.interceptors.response.use(undefined, (error: unknown) => {
-  throw toProblem(error);
-});
-
-async function get<T>(path: string, params: object = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await http.get<T>(path, { params, ...(signal && { signal }) });
-  return answer.data;
+/** One request, in whose name it says. */
+async function send<T>(config: AxiosRequestConfig, token: string | null): Promise<T> {
+  const who = token === null ? {} : { Authorization: `Bearer ${token}` };
+  try {
+    const answer = await http.request<T>({ ...config, headers: { ...config.headers, ...who } });
+    return answer.data;
+  } catch (error) {
+    throw toProblem(error);
+  }
 }
 
-async function post<T>(path: string, body: object, headers: object = {}): Promise<T> {
-  const answer = await http.post<T>(path, body, { headers: { ...headers } });
-  return answer.data;
+/**
+ * A request in the player's name. If the token is refused, once more with a new one; and what can't
+ * be had at all in the player's name may still be there for everybody to read.
+ */
+async function ask<T>(config: AxiosRequestConfig): Promise<T> {
+  const token = await freshToken();
+  try {
+    return await send<T>(config, token);
+  } catch (error) {
+    const refused = token !== null && error instanceof Problem && error.status === 401;
+    if (!refused) throw error;
+    const renewed = await renewToken();
+    if (renewed === null && config.method !== undefined) throw error;
+    return send<T>(config, renewed);
+  }
 }
+
+const get = <T>(path: string, params: object = {}, signal?: AbortSignal): Promise<T> =>
+  ask({ url: path, params, ...(signal && { signal }) });
+
+const post = <T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> =>
+  ask({ url: path, method: "POST", data: body, headers });
 
 export const fetchBoards = async (signal?: AbortSignal): Promise<Board[]> =>
   (await get<{ boards: Board[] }>("/boards", {}, signal)).boards;
@@ -85,6 +108,19 @@ export const fetchHistory = (
 
 export const suggestUsers = async (prefix: string, signal?: AbortSignal): Promise<UserProfile[]> =>
   (await get<{ users: UserProfile[] }>("/users", { prefix, limit: 8 }, signal)).users;
+
+export const fetchAuth = (signal?: AbortSignal): Promise<AuthState> => get("/auth", {}, signal);
+
+/** A new player who can prove it: the secret is told this once. */
+export const joinAsGuest = (username: string): Promise<GuestAnswer> => signIn({ username });
+
+/** A new token for a guest. */
+export const renewGuest = (userId: number, secret: string): Promise<GuestAnswer> =>
+  signIn({ user_id: userId, guest_secret: secret });
+
+/** In nobody's name: a token that has run out would be refused. */
+const signIn = (data: object): Promise<GuestAnswer> =>
+  send({ url: "/auth/guest", method: "POST", data }, null);
 
 export const createUser = (username: string): Promise<UserProfile> => post("/users", { username });
 

@@ -28,6 +28,13 @@ export const boardsQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** Whether the service asks who one is. */
+export const authQuery = queryOptions({
+  queryKey: ["auth"],
+  queryFn: ({ signal }) => api.fetchAuth(signal),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
 export const seasonsQuery = (board: string) =>
   queryOptions({
     queryKey: ["seasons", board],

@@ -3,6 +3,7 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type AuthState = Schemas["AuthState"];
 export type Board = Schemas["Board"];
 export type Entry = Schemas["Entry"];
 export type EntryList = Schemas["EntryList"];
@@ -16,5 +17,6 @@ export type TierStanding = Schemas["TierStanding"];
 export type UserProfile = Schemas["UserProfile"];
 export type Session = Schemas["Session"];
 export type SessionList = Schemas["SessionList"];
+export type GuestAnswer = Schemas["GuestAnswer"];
 export type History = Schemas["History"];
 export type HistoryRange = "hour" | "day" | "week" | "month" | "all";

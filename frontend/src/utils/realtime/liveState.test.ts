@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { advance, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../testing/board";
 import type { Entry } from "../api/types";
+import { advance, entryOf, seeded, snapshotOf, stateOf, updateOf } from "../testing/board";
 import type { OwnEntry, RankFrame, UpdateFrame } from "./frames";
 import { applyFrame, GAP, NO_STATE } from "./liveState";
 

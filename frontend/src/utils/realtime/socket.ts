@@ -29,6 +29,8 @@ export const NOT_CONNECTED: Connection = {
 interface Options {
   /** The address to connect to, made anew for each attempt. */
   url: () => string;
+  /** The subprotocols to offer, made anew likewise. */
+  protocols?: () => string[];
   onFrame: (frame: Frame) => void;
   onChange: (connection: Connection) => void;
 }
@@ -84,7 +86,7 @@ export class LiveSocket {
 
   private connect(): void {
     this.tell({ phase: "connecting", retryAt: null, code: 0, reason: "" });
-    const socket = new WebSocket(this.options.url());
+    const socket = new WebSocket(this.options.url(), this.options.protocols?.() ?? []);
     this.socket = socket;
     this.ping = setTimeout(this.giveUp, OPEN_WITHIN_MS);
     socket.onopen = () => {
