@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logging(settings.log_level)
         async with (
             open_service(settings) as service,
-            open_hubs(service.standings, service.limits, settings) as hubs,
+            open_hubs(service) as hubs,
         ):
             spare_the_collector()
             yield State(

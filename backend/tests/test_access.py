@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import asyncpg
 import httpx
@@ -546,6 +547,44 @@ async def test_pages_of_other_origins(there, address):
         # A good credential makes no page welcome.
         headers |= bearer(there.credentials["admin"])
         assert await opening(address, "/ws/leaderboard", additional_headers=headers) == 4403
+
+
+async def test_who_watches_a_private_board_must_still_be_allowed_to(sandbox):
+    """Also on a socket that is open: within two seconds it is closed, to come back signed in."""
+    async with closed(sandbox) as there, sandbox.serve(**CLOSED) as at:
+        key = await there.key("read")
+        prefix = key.split("_")[1]
+        token = forged(sub="1", exp=time.time() + 3)
+        sockets = {
+            "nothing": {},
+            "key": {"additional_headers": bearer(key)},
+            "token": {"additional_headers": bearer(token)},
+            "admin": {"additional_headers": bearer(there.credentials["admin"])},
+        }
+        await asyncio.sleep(0.6)
+        async with AsyncExitStack() as stack:
+            opened = {
+                name: await stack.enter_async_context(
+                    connect(f"ws://{at}/ws/leaderboard", compression=None, **options)
+                )
+                for name, options in sockets.items()
+            }
+            for socket in opened.values():
+                await socket.recv()
+
+            async def ended(name: str, seconds: float) -> int:
+                with pytest.raises(ConnectionClosed) as closing:
+                    await asyncio.wait_for(opened[name].recv(), seconds)
+                return closing.value.rcvd.code
+
+            await there.ask("admin", "PATCH", "/api/boards/global", json={"is_private": True})
+            assert await ended("nothing", 2) == 1013
+            made = await there.worker.service.keys.find(prefix)
+            await there.ask("admin", "DELETE", f"/api/keys/{made.id}")
+            assert await ended("key", 2) == 1013
+            assert await ended("token", 4) == 1013
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(opened["admin"].recv(), 1.2)
 
 
 async def test_open_sockets_answer_this_machine_alone(sandbox):

@@ -171,6 +171,10 @@ class Boards:
         self._admit(slug, caller)
         return found
 
+    def is_private(self, slug: str) -> bool:
+        """Whether reading the board needs a credential."""
+        return slug in self._private
+
     def _admit(self, slug: str, caller: Caller) -> None:
         if slug in self._private and not caller.reads_private:
             raise caller.refuse("a key with the scope read, or a player's token")

@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from app.core.config import MAX_USER_ID, Settings
+from app.core.config import MAX_USER_ID
 from app.core.database import is_away
 from app.core.errors import (
     AppError,
@@ -16,14 +16,15 @@ from app.core.errors import (
     Unauthenticated,
     UnknownPlayer,
 )
-from app.services.access.callers import Caller, Rule, allows
+from app.services.access.callers import Caller, Rule, allows, rule_of
 from app.services.boards import BoardSeason
 from app.services.service import Service
 from app.websocket import frames
 from app.websocket.admission import admit, check_origin, chosen_subprotocol, said_caller
+from app.websocket.client import Client
 from app.websocket.door import Door
 from app.websocket.frames import Close
-from app.websocket.hub import Client, Hub
+from app.websocket.hub import Hub
 from app.websocket.hubs import Hubs
 from app.websocket.transport import offer, outbox_for
 
@@ -46,29 +47,32 @@ _CODES = {
 @allows(Rule.BOARD)
 async def spectate(websocket: WebSocket) -> None:
     """The visible top, live."""
-    await _serve(websocket, None)
+    await _serve(websocket, None, rule_of(spectate))
 
 
 @router.websocket("/ws/leaderboard/{user_id}")
 @allows(Rule.BOARD)
 async def play(websocket: WebSocket, user_id: str) -> None:
     """The visible top and the player's own exact rank, live."""
-    await _serve(websocket, user_id)
+    await _serve(websocket, user_id, rule_of(play))
 
 
-async def _serve(websocket: WebSocket, given_id: str | None) -> None:
+async def _serve(websocket: WebSocket, given_id: str | None, rule: Rule) -> None:
     service: Service = websocket.state.service
     hubs: Hubs = websocket.state.hubs
     # Refusals come after accepting: a browser can read a close code, but not a refused handshake.
     await websocket.accept(subprotocol=chosen_subprotocol(websocket))
     door, address = hubs.door, _address_of(websocket, service)
     try:
-        caller = _admit(websocket, service)
+        caller = _admit(websocket, service, rule)
         async with door.entered(address, caller):
             user_id = None if given_id is None else _whole(given_id, "user_id", 1)
             since = _optional_whole(websocket, "since")
-            board = await _find_board(websocket, service, caller)
-            await _watch(websocket, hubs.of(board), user_id, since, service.settings)
+            board, caller = await _find_board(websocket, service, caller, rule)
+            client = Client(
+                outbox_for(websocket, service.settings.live_max_buffer), user_id, caller
+            )
+            await _watch(websocket, hubs.of(board), client, since)
     except UnknownPlayer as error:
         await websocket.close(Close.UNKNOWN_PLAYER, error.detail)
     except AppError as error:
@@ -88,9 +92,9 @@ def _address_of(websocket: WebSocket, service: Service) -> str:
     return service.addresses.of(peer, websocket.scope["headers"])
 
 
-def _admit(websocket: WebSocket, service: Service) -> Caller:
+def _admit(websocket: WebSocket, service: Service, rule: Rule) -> Caller:
     check_origin(websocket, service.settings.allowed_origins)
-    return admit(websocket, service.access, Rule.BOARD)
+    return admit(websocket, service.access, rule)
 
 
 async def _weigh(error: AppError, door: Door, address: str) -> AppError:
@@ -104,40 +108,40 @@ async def _weigh(error: AppError, door: Door, address: str) -> AppError:
     return error
 
 
-async def _find_board(websocket: WebSocket, service: Service, caller: Caller) -> BoardSeason:
-    """The board that the caller may watch. Who wants a private one and has shown nothing yet
+async def _find_board(
+    websocket: WebSocket, service: Service, caller: Caller, rule: Rule
+) -> tuple[BoardSeason, Caller]:
+    """The board, and the caller who may watch it. Who wants a private one and has shown nothing yet
     may still say it. Raises InvalidInput, UnknownBoard, Unauthenticated, Forbidden, ..."""
     slug, season = websocket.query_params.get("board"), _optional_whole(websocket, "season")
     try:
-        return service.boards.find(slug, season, caller)
+        return service.boards.find(slug, season, caller), caller
     except Unauthenticated:
-        caller = await said_caller(websocket, service.access, Rule.BOARD)
-        return service.boards.find(slug, season, caller)
+        caller = await said_caller(websocket, service.access, rule)
+        return service.boards.find(slug, season, caller), caller
 
 
-async def _watch(
-    websocket: WebSocket, hub: Hub, user_id: int | None, since: int | None, settings: Settings
-) -> None:
-    client = Client(outbox_for(websocket, settings.live_max_buffer), user_id)
+async def _watch(websocket: WebSocket, hub: Hub, client: Client, since: int | None) -> None:
+    service: Service = websocket.state.service
     try:
         await hub.join(client, since, websocket.query_params.get("epoch"))
-        await _listen(websocket, client, hub, settings.live_messages_per_second)
+        await _listen(websocket, client, hub, service.settings.live_messages_per_second)
     finally:
         hub.leave(client)
 
 
 async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: int) -> None:
     """Reads what the client says (it need say nothing) until it leaves or has to."""
-    slow = asyncio.create_task(client.slow.wait())
+    over = asyncio.create_task(client.over.wait())
     loop = asyncio.get_running_loop()
     allowance, refilled = float(per_second), loop.time()
     try:
         while True:
             said = asyncio.ensure_future(websocket.receive())
-            await asyncio.wait({said, slow}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({said, over}, return_when=asyncio.FIRST_COMPLETED)
             if not said.done():
                 said.cancel()
-                await _close_slow(websocket, client)
+                await _dismiss(websocket, client)
                 return
             message = said.result()
             if message["type"] == "websocket.disconnect":
@@ -151,14 +155,14 @@ async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: in
             if _is_ping(message.get("text")):
                 offer(client.outbox, frames.PONG % hub.standings.follower.position)
     finally:
-        slow.cancel()
+        over.cancel()
 
 
-async def _close_slow(websocket: WebSocket, client: Client) -> None:
+async def _dismiss(websocket: WebSocket, client: Client) -> None:
     """Says why, if there is still room to say it; a buffer that is stuck is given up."""
     try:
         async with asyncio.timeout(1):
-            await websocket.close(Close.TOO_SLOW, "reads too slowly")
+            await websocket.close(*client.why)
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
         client.outbox.drop()
 

@@ -7,13 +7,14 @@ asks PostgreSQL or Redis for a broadcast; only joining and resyncing do.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from app.core.config import Settings
 from app.core.errors import UnknownPlayer
+from app.services.access.callers import Caller
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexAway
 from app.services.rank_index.mirror import Mirror
@@ -21,8 +22,10 @@ from app.services.rows import encode_details, encode_entry, encode_list
 from app.services.sql_standings import NamedFold
 from app.services.standings import Standings, percentile
 from app.websocket import frames
+from app.websocket.client import Client
+from app.websocket.frames import Close
 from app.websocket.own_ranks import OwnRanks, Place, advance
-from app.websocket.transport import Outbox, offer
+from app.websocket.transport import offer
 
 log = structlog.get_logger(__name__)
 
@@ -38,18 +41,6 @@ JOIN_ATTEMPTS = 5
 
 class NotLiveError(Exception):
     """The stream can't be followed now."""
-
-
-@dataclass(eq=False, slots=True)
-class Client:
-    """One socket. `slot` is its place among the own ranks; None for spectators and while not
-    placed. `joined` is False until its first snapshot."""
-
-    outbox: Outbox
-    user_id: int | None
-    slot: int | None = None
-    joined: bool = False
-    slow: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +87,12 @@ class Hub:
     def clients(self) -> int:
         """Sockets on this board."""
         return len(self._clients)
+
+    def dismiss(self, is_unwelcome: Callable[[Caller], bool]) -> None:
+        """Has the sockets closed whose callers may not watch this board any more."""
+        for client in self._clients:
+            if is_unwelcome(client.caller):
+                client.dismiss(Close.TRY_AGAIN, "sign in again")
 
     # What the follower tells
 
@@ -440,7 +437,7 @@ class Hub:
     def _drop_slow(self, client: Client) -> None:
         log.info("client too slow", user_id=client.user_id)
         self.leave(client)
-        client.slow.set()
+        client.dismiss(Close.TOO_SLOW, "reads too slowly")
 
 
 def _batches(

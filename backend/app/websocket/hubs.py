@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.core.config import Settings
-from app.services.boards import BoardSeason
+from app.services.access.access import Access
+from app.services.boards import Boards, BoardSeason
 from app.services.limits.limits import Limits
+from app.services.service import Service
 from app.services.standings import StandingsByBoard
 from app.websocket.door import Door
 from app.websocket.hub import Hub
@@ -23,17 +25,25 @@ class Hubs:
     def all(self) -> tuple[Hub, ...]:
         return tuple(self._by_key.values())
 
+    async def keep_private(self, access: Access, boards: Boards) -> None:
+        """Looks once a second whether who watches a private board still may: a board may have
+        become private, a token have ended, a key been revoked."""
+        while True:
+            await asyncio.sleep(1)
+            for hub in self.all:
+                if boards.is_private(hub.standings.board.slug):
+                    hub.dismiss(access.must_sign_in_again)
+
     def of(self, board: BoardSeason) -> Hub:
         return self._by_key[board.key]
 
 
 @asynccontextmanager
-async def open_hubs(
-    standings: StandingsByBoard, limits: Limits, settings: Settings
-) -> AsyncIterator[Hubs]:
+async def open_hubs(service: Service) -> AsyncIterator[Hubs]:
     """Hubs that tell their clients what happens, for as long as the block lasts."""
-    hubs = Hubs(standings, limits, settings)
+    hubs = Hubs(service.standings, service.limits, service.settings)
     tasks = [asyncio.create_task(hub.run()) for hub in hubs.all]
+    tasks.append(asyncio.create_task(hubs.keep_private(service.access, service.boards)))
     try:
         yield hubs
     finally:

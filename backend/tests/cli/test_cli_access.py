@@ -152,7 +152,7 @@ def test_keys_and_their_acts_beside_a_running_service(data):
         token = ask(service, "/api/auth/player-token", key, "POST", {"user_id": 1})
         assert token[0] == 200
         new = good(run("keys", "rotate", key[:11], "--overlap", 0, "--data", data)).strip()
-        listed = good(run("keys", "list", "--data", data, COLUMNS="200"))
+        listed = good(run("keys", "list", "--data", data))
         assert [each in listed for each in (key[:11], new[:11], "expired", "first admin")] == [
             True, True, True, True,
         ]  # fmt: skip
@@ -165,7 +165,7 @@ def test_keys_and_their_acts_beside_a_running_service(data):
         assert "There is no board" in one_line(
             run("boards", "set", "nothing", "--private", "--data", data)
         )
-        told = good(run("audit", "--data", data, COLUMNS="250"))
+        told = good(run("audit", "--data", data))
         acts = [line.split()[4] for line in told.splitlines()[1:-1]]
         assert acts == ["key.revoke", "key.rotate", "key.create", "key.create"]
         assert "It leaked." in told

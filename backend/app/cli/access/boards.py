@@ -3,12 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli.access.running import ReasonOption, clean_option, on_database
+from app.cli.access.running import ReasonOption, clean_option, on_database, show
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
 from app.services.board_admin import BoardAdmin
@@ -26,13 +23,9 @@ def list_boards(data: DataOption = DEFAULT_DATA) -> None:
     async def do(engine: AsyncEngine) -> list[BoardProfile]:
         return (await Boards.load(engine)).profiles
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("board", "name", "read by", "scores from"):
-        table.add_column(title)
-    for board in on_database(data, do):
-        readers, senders = _say(board.rules)
-        table.add_row(board.slug, Text(board.name), readers, senders)
-    Console().print(table)
+    boards = on_database(data, do)
+    rows = [(board.slug, board.name, *_say(board.rules)) for board in boards]
+    show(("board", "name", "read by", "scores from"), rows)
 
 
 @app.command("set")

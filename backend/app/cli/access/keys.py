@@ -4,12 +4,9 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli.access.running import ReasonOption, clean_option, on_database
+from app.cli.access.running import ReasonOption, clean_option, on_database, show
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
 from app.schemas.access import MAX_KEY_DAYS, MAX_OVERLAP_SECONDS
@@ -73,20 +70,24 @@ def create(
 def list_keys(data: DataOption = DEFAULT_DATA) -> None:
     """List all keys, newest first, without their secrets."""
     keys = on_database(data, lambda engine: KeyAdmin(engine).all())
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("key", "name", "scopes", "status", "made", "ends", "last used"):
-        table.add_column(title)
-    for key in keys:
-        table.add_row(
-            MARK + key.prefix,
-            Text(key.name),
-            " ".join(key.scopes),
-            key.status,
-            _at(key.created_at),
-            _at(key.revoked_at or key.expires_at),
-            _at(key.last_used_at),
-        )
-    Console().print(table if keys else "There are no keys.")
+    if not keys:
+        typer.echo("There are no keys.")
+        return
+    show(
+        ("key", "name", "scopes", "status", "made", "ends", "last used"),
+        [
+            (
+                MARK + key.prefix,
+                key.name,
+                " ".join(key.scopes),
+                key.status,
+                _at(key.created_at),
+                _at(key.revoked_at or key.expires_at),
+                _at(key.last_used_at),
+            )
+            for key in keys
+        ],
+    )
 
 
 @app.command()

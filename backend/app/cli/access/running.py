@@ -1,11 +1,15 @@
 """What these commands share: a database that is up to date, and who sits at the terminal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli.backing import reached
@@ -19,6 +23,8 @@ from app.schemas.text import clean_line
 
 T = TypeVar("T")
 
+PIPE_WIDTH = 1_000
+
 
 def clean_option(text: str | None) -> str | None:
     """For an option: a line of text as it is stored."""
@@ -28,6 +34,16 @@ def clean_option(text: str | None) -> str | None:
         return clean_line(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def show(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on standard output. Where that is no terminal, as wide as it must be."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for at, title in enumerate(titles):
+        table.add_column(title, overflow="fold", no_wrap=at == 0)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 ReasonOption = Annotated[

@@ -110,6 +110,12 @@ class Access:
         self._good[authorization] = caller
         return caller
 
+    def must_sign_in_again(self, caller: Caller) -> bool:
+        """Whether a caller who was admitted a while ago would not see private boards today."""
+        if not caller.reads_private or caller.deadline <= time.monotonic():
+            return True
+        return caller.key_id is not None and not self._keys.has(caller)
+
     @staticmethod
     def check_loopback(host: bytes | None, peer: str | None) -> None:
         """Raises Misdirected for what does not come from this machine, to this machine's name."""

@@ -7,6 +7,7 @@ secret has 256 random bits. What is stored is the SHA-256 of the whole text: no 
 
 import hashlib
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -48,6 +49,11 @@ class Keys:
 
     def __init__(self, living: Iterable[tuple[bytes, Caller]] = ()) -> None:
         self._by_prefix = {caller.prefix: (secret_hash, caller) for secret_hash, caller in living}
+
+    def has(self, caller: Caller) -> bool:
+        """Whether the key that made this caller still lives. (A later end counts as well.)"""
+        _, living = self._by_prefix.get(caller.prefix, (_NOBODY, None))
+        return living is not None and living.deadline > time.monotonic()
 
     def find(self, text: str) -> Caller | None:
         """Whose key this is. A prefix that there is none of takes as long as a wrong secret."""
