@@ -3,8 +3,8 @@ import { type ChartPoint, layOut, nearest } from "./chart";
 
 const FRAME = { width: 640, height: 240, side: 50, below: 24 };
 const BOTTOM = FRAME.height - FRAME.below;
-const RANKS = { shape: "curve", upward: false } as const;
-const SCORES = { shape: "steps", upward: true } as const;
+const RANKS = false;
+const SCORES = true;
 
 const hourly = (...values: number[]): ChartPoint[] =>
   values.map((value, hour) => ({ at: new Date(Date.UTC(2026, 0, 1, hour)), value }));

@@ -1,6 +1,7 @@
 /** Geometry of a line over time: points in, an SVG path and its axes out. */
 import { scaleLinear, scaleTime } from "d3-scale";
-import { curveMonotoneX, curveStepAfter, line } from "d3-shape";
+import { curveStepAfter, line } from "d3-shape";
+import { formatClock, formatDayShort } from "./format";
 
 export interface ChartPoint {
   at: Date;
@@ -26,15 +27,17 @@ export interface Chart {
 
 const TOP = 12;
 const EDGE = 20;
+const TWO_DAYS_MS = 2 * 24 * 3_600_000;
 
 /**
- * @param shape `steps` for what holds until it changes, `curve` for what drifts
+ * What holds until it changes is drawn in steps: between two samples nothing is made up.
+ *
  * @param upward whether greater values stand higher; ranks are better the smaller they are
  */
 export function layOut(
   points: readonly ChartPoint[],
   { width, height, side, below }: Frame,
-  { shape, upward }: { shape: "steps" | "curve"; upward: boolean },
+  upward: boolean,
 ): Chart {
   const values = points.map((each) => each.value);
   const low = Math.min(...values);
@@ -53,12 +56,12 @@ export function layOut(
   const draw = line<{ x: number; y: number }>()
     .x((each) => each.x)
     .y((each) => each.y)
-    .curve(shape === "steps" ? curveStepAfter : curveMonotoneX);
+    .curve(curveStepAfter);
   const path = draw(placed) ?? "";
   const start = placed[0];
   const end = placed.at(-1);
   const closed = start && end ? `${path}L${end.x} ${bottom}L${start.x} ${bottom}Z` : "";
-  const label = x.tickFormat();
+  const label = last.getTime() - first.getTime() < TWO_DAYS_MS ? formatClock : formatDayShort;
   return {
     path,
     area: closed,

@@ -12,6 +12,7 @@ const share = new Intl.NumberFormat(locales, { style: "percent", maximumFraction
 const fine = new Intl.NumberFormat(locales, { maximumFractionDigits: 2 });
 const moment = new Intl.DateTimeFormat(locales, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(locales, { dateStyle: "medium" });
+const dayShort = new Intl.DateTimeFormat(locales, { day: "numeric", month: "short" });
 const clock = new Intl.DateTimeFormat(locales, { timeStyle: "short" });
 const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
@@ -32,6 +33,7 @@ export const formatFine = (value: number): string => fine.format(value);
 
 export const formatMoment = (at: Date): string => moment.format(at);
 export const formatDay = (at: Date): string => day.format(at);
+export const formatDayShort = (at: Date): string => dayShort.format(at);
 export const formatClock = (at: Date): string => clock.format(at);
 
 const MINUTE = 60;

@@ -36,6 +36,7 @@ export const text = {
     connecting: "Connecting",
     reconnecting: "Reconnecting",
     reconnectingIn: (seconds: number) => `Reconnecting in ${formatNumber(seconds)} s`,
+    inSeconds: (seconds: number) => `${formatNumber(seconds)} s`,
     offline: "Offline",
     paused: "Updates paused",
     ended: "Disconnected",

@@ -55,7 +55,7 @@ export function PausedNote() {
   );
   if (!paused) return null;
   return (
-    <p role="status" className="border-b hairline bg-gold/10 px-4 py-2 text-sm text-ink">
+    <p role="status" className="border-b hairline bg-high px-4 py-2 text-sm text-ink">
       {text.board.paused}
     </p>
   );

@@ -35,7 +35,16 @@ function Away({ connection, heardAt }: { connection: Connection; heardAt: number
   const canRetry = connection.phase === "waiting" || connection.phase === "ended";
   return (
     <span className="flex items-center gap-2">
-      <Badge light={connection.phase === "offline" ? "off" : "wait"} label={label} since={since} />
+      <Badge
+        light={connection.phase === "offline" ? "off" : "wait"}
+        label={label}
+        short={
+          connection.phase === "waiting"
+            ? text.connection.inSeconds(secondsTo(connection, now))
+            : ""
+        }
+        since={since}
+      />
       {canRetry && (
         <button
           type="button"
@@ -51,7 +60,11 @@ function Away({ connection, heardAt }: { connection: Connection; heardAt: number
   );
 }
 
-function describe({ phase, retryAt, failures }: Connection, now: number): string {
+const secondsTo = ({ retryAt }: Connection, now: number): number =>
+  Math.max(0, Math.ceil(((retryAt ?? now) - now) / 1_000));
+
+function describe(connection: Connection, now: number): string {
+  const { phase, failures } = connection;
   const words = text.connection;
   switch (phase) {
     case "offline":
@@ -59,7 +72,7 @@ function describe({ phase, retryAt, failures }: Connection, now: number): string
     case "ended":
       return words.ended;
     case "waiting": {
-      const seconds = Math.ceil(((retryAt ?? now) - now) / 1_000);
+      const seconds = secondsTo(connection, now);
       return seconds > 0 ? words.reconnectingIn(seconds) : words.reconnecting;
     }
     default:
@@ -69,22 +82,33 @@ function describe({ phase, retryAt, failures }: Connection, now: number): string
 
 const LIGHTS = {
   live: "bg-you animate-beat shadow-[0_0_8px_var(--color-you)]",
-  wait: "bg-gold",
+  wait: "bg-down",
   off: "bg-muted",
 } as const;
 
 interface BadgeProps {
   light: keyof typeof LIGHTS;
   label: string;
+  /** What a phone has room for; the whole is still there for those who listen. */
+  short?: string;
   since?: string | null;
 }
 
-function Badge({ light, label, since = null }: BadgeProps) {
+function Badge({ light, label, short = "", since = null }: BadgeProps) {
   return (
     <span className="flex items-center gap-2 text-sm whitespace-nowrap" data-testid="connection">
       <span className={`size-2 rounded-full ${LIGHTS[light]}`} aria-hidden="true" />
       <span className="sr-only">{text.connection.label}: </span>
-      <span className={light === "live" ? "text-ink" : "text-muted"}>{label}</span>
+      <span
+        className={`${light === "live" ? "text-ink" : "text-muted"} ${short ? "max-sm:sr-only" : ""}`}
+      >
+        {label}
+      </span>
+      {short !== "" && (
+        <span aria-hidden="true" className="text-muted sm:hidden">
+          {short}
+        </span>
+      )}
       {since !== null && <span className="text-muted max-md:hidden">{since}</span>}
     </span>
   );

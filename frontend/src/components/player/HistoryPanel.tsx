@@ -72,7 +72,6 @@ export function HistoryPanel({ userId, board }: { userId: number; board: Board }
       {points.length >= 2 && (
         <LineChart
           points={points}
-          shape={measure === "score" ? "steps" : "curve"}
           upward={measure === "score"}
           format={format}
           formatTick={measure === "rank" ? formatNumber : formatOf(board)}

@@ -6,7 +6,6 @@ import { text } from "../../utils/text";
 
 interface LineChartProps {
   points: readonly ChartPoint[];
-  shape: "steps" | "curve";
   upward: boolean;
   /** A value in words. */
   format: (value: number) => string;
@@ -18,13 +17,13 @@ interface LineChartProps {
 const HEIGHT = 240;
 const BELOW = 24;
 
-export function LineChart({ points, shape, upward, format, formatTick, label }: LineChartProps) {
+export function LineChart({ points, upward, format, formatTick, label }: LineChartProps) {
   const { box, width } = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const gradient = useId();
   const widest = Math.max(...points.map((each) => formatTick(each.value).length));
   const side = 20 + widest * 7;
-  const chart = layOut(points, { width, height: HEIGHT, side, below: BELOW }, { shape, upward });
+  const chart = layOut(points, { width, height: HEIGHT, side, below: BELOW }, upward);
   const chosen = at === null ? undefined : chart.points[at];
   const onPointer = (event: PointerEvent<SVGSVGElement>) => {
     const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
