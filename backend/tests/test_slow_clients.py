@@ -7,8 +7,8 @@ import pytest
 
 HEALTH = b"GET /api/boards HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = (
-    b"POST /api/leaderboard/submit HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    b"Content-Length: 1000\r\n\r\n"
+    b"POST /api/leaderboard/submit HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 )
 TIMES = {"http_head_timeout": 0.4, "http_body_timeout": 0.6}
 
@@ -84,7 +84,7 @@ async def test_blank_lines_after_an_answer_keep_no_connection(address):
 
 
 async def test_a_half_open_handshake(address):
-    half = b"GET /ws/leaderboard HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upg"
+    half = b"GET /ws/leaderboard HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnec"
     _, took = await drip(address, [half], 0)
     assert took < 1.2
 
