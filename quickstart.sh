@@ -236,7 +236,7 @@ bench)
     set_up_app
     exec "$venv/bin/leaderboard" serve "$@"
     ;;
-serve | demo | watch | verify | rebuild | migrate | keys | boards | audit)
+serve | demo | watch | verify | backup | restore | rebuild | migrate | keys | boards | audit)
     setup "$backend/requirements.txt"
     [ "$1" != serve ] || set_up_app
     exec "$venv/bin/leaderboard" "$@"

@@ -5,6 +5,7 @@ import typer
 from app import __version__
 from app.cli.access import boards, keys
 from app.cli.access.audit import audit
+from app.cli.backup import backup, restore
 from app.cli.demo.command import demo
 from app.cli.maintenance import migrate, rebuild, verify
 from app.cli.serve import serve
@@ -34,7 +35,7 @@ def root(
     """A real-time leaderboard service for games."""
 
 
-for _command in (serve, demo, watch, verify, rebuild, migrate, audit):
+for _command in (serve, demo, watch, verify, backup, restore, rebuild, migrate, audit):
     app.command()(_command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(boards.app, name="boards")

@@ -40,19 +40,20 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
     """Build the rank index anew from the database; reads and writes go on meanwhile."""
     with one_clear_line(), reached(data) as settings:
         configure_logging("warning")
-        asyncio.run(_rebuild_all(settings))
+        asyncio.run(rebuild_all(settings))
 
 
 def verify(data: DataOption = DEFAULT_DATA) -> None:
     """Compare ledger, folds and index; prints what differs, exit code 1 if anything does."""
     with one_clear_line(), reached(data) as settings:
         configure_logging("warning")
-        found = asyncio.run(_verify(settings))
+        found = asyncio.run(verify_all(settings))
         typer.echo(f"{found:,} difference{'' if found == 1 else 's'}." if found else "All agree.")
     sys.exit(1 if found else 0)
 
 
-async def _rebuild_all(settings: Settings) -> None:
+async def rebuild_all(settings: Settings) -> None:
+    """Builds every board's index anew. Raises CliError."""
     await prepare_database(settings)
     engine = create_engine(settings)
     client = create_client(
@@ -72,7 +73,8 @@ async def _rebuild_all(settings: Settings) -> None:
         await engine.dispose()
 
 
-async def _verify(settings: Settings) -> int:
+async def verify_all(settings: Settings) -> int:
+    """How many differences there are, each told on standard output."""
     with _progress("comparing") as advance:
         return await find_differences(settings, typer.echo, advance)
 

@@ -1,0 +1,144 @@
+"""`leaderboard backup` and `restore`: all that is truth, in one file, and back.
+
+The file holds PostgreSQL's database, as its own programs write and read it. Redis is not in it:
+the index is rebuilt from what is.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from app.cli.backing import reached, started, uses_own_servers
+from app.cli.failures import CliError, load_settings, one_clear_line
+from app.cli.folder import DEFAULT_DATA, DataOption
+from app.cli.maintenance import rebuild_all, verify_all
+from app.cli.pg_tools import find_tool, run_tool
+from app.core.config import Settings
+from app.core.database import create_engine
+from app.core.embedded.folder import DataFolder
+from app.core.logging import configure_logging
+
+File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+
+_VERSION = text("SELECT current_setting('server_version_num')::int / 10000")
+_IS_EMPTY = text("SELECT to_regclass('alembic_version') IS NULL AND to_regclass('users') IS NULL")
+
+
+def backup(file: File, data: DataOption = DEFAULT_DATA) -> None:
+    """Write all data to FILE, as it is at one moment; the service goes on meanwhile."""
+    with one_clear_line():
+        if file.exists():
+            raise CliError(f"{file} is there already: choose another name")
+        if not file.absolute().parent.is_dir():
+            raise CliError(f"there is no folder {file.absolute().parent}")
+        with reached(data) as settings:
+            _write(file, settings)
+        typer.echo(f"{file}: {decimal(file.stat().st_size)}")
+
+
+def _write(file: Path, settings: Settings) -> None:
+    """The file appears under its name when it is whole and on disk."""
+    tool = find_tool("pg_dump", asyncio.run(_ask(settings, _VERSION)))
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        # It has e-mail addresses in it: for nobody else's eyes, from its first byte on.
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        with _growing("writing", unfinished) as look:
+            run_tool(
+                tool, "--format=custom", "--no-owner", "--no-privileges",
+                "--file", unfinished, database_url=settings.database_url, look=look,
+            )  # fmt: skip
+        _sync(unfinished)
+        unfinished.rename(file)
+        _sync(file.absolute().parent)
+    finally:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+
+
+def restore(file: File, data: DataOption = DEFAULT_DATA) -> None:
+    """Fill an empty database, or a new data folder, from FILE; then prove that all agrees."""
+    with one_clear_line():
+        if not file.is_file():
+            raise CliError(f"there is no file {file}")
+        with _target(data) as settings:
+            if not asyncio.run(_ask(settings, _IS_EMPTY)):
+                raise CliError(
+                    "the database is not empty: restore into a new one (another --data or "
+                    "DATABASE_URL), and nothing is ever overwritten"
+                )
+            _fill(file, settings)
+            differences = asyncio.run(_prove(settings))
+    if differences:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _target(data: Path) -> Iterator[Settings]:
+    """Where it goes: the given servers, else those of a data folder, which may be a new one."""
+    configure_logging("warning")
+    settings = load_settings()
+    if uses_own_servers(settings) and not DataFolder(data).postgres.is_dir():
+        with started(data, settings, workers=1):
+            yield load_settings()
+    else:
+        with reached(data) as settings:
+            yield settings
+
+
+def _fill(file: Path, settings: Settings) -> None:
+    tool = find_tool("pg_restore", asyncio.run(_ask(settings, _VERSION)))
+    with _growing(f"reading {file.name}", None) as look:
+        # All of it or nothing: a half that looks like a whole is worse than none.
+        run_tool(
+            tool, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", file,
+            database_url=settings.database_url, look=look,
+        )  # fmt: skip
+
+
+async def _prove(settings: Settings) -> int:
+    """Brings the data to this version's schema, builds the index, and compares everything."""
+    await rebuild_all(settings)
+    found = await verify_all(settings)
+    typer.echo(f"{found:,} differences." if found else "Restored. Ledger, boards and index agree.")
+    return found
+
+
+async def _ask(settings: Settings, query: object) -> int:
+    engine = create_engine(settings)
+    try:
+        async with engine.connect() as connection:
+            return int((await connection.execute(query)).scalar_one())  # type: ignore[call-overload]
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _growing(what: str, file: Path | None) -> Iterator[Callable[[], None]]:
+    """How long it has taken, and how much has been written."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+
+        def look() -> None:
+            if file is not None:
+                bar.update(task, description=f"{what}  {decimal(file.stat().st_size)}")
+
+        yield look
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
