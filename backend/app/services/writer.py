@@ -189,7 +189,13 @@ class Writer:
                     raise DatabaseAway("The score was not stored. Try again.") from error
                 if last or error.sqlstate not in _TRY_AGAIN:
                     raise
-            except (OSError, TimeoutError, SQLAlchemyError, asyncpg.InterfaceError) as error:
+            except (
+                OSError,
+                TimeoutError,
+                SQLAlchemyError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as error:
                 # A connection that died in the pool has done nothing yet: take another one.
                 if last or began or not is_away(error):
                     raise DatabaseAway(
