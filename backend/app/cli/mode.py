@@ -38,17 +38,19 @@ def choose(settings: Settings, host: str, data: Path, *, auth: bool) -> None:
     if mode == "open":
         log.info("open mode: everybody on this machine may do everything, others nothing")
     else:
-        if auth and settings.auth_secret is None:
-            os.environ["AUTH_SECRET"] = _own_secret(data)
+        if auth and not settings.auth_secret:
+            # Not the secret itself: the environment is inherited by all that is started.
+            os.environ["AUTH_SECRET_FILE"] = str(_own_secret(data).absolute())
         try:
             checked_secret(load_settings())
         except BadSecretError as error:
             raise CliError(str(error)) from error
+        log.info("closed mode: callers need a key or a player's token")
     os.environ["AUTH_MODE"] = mode
 
 
-def _own_secret(data: Path) -> str:
-    """The data folder's secret, made the first time."""
+def _own_secret(data: Path) -> Path:
+    """The file with the data folder's secret, made the first time."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / SECRET_FILE
     try:
@@ -56,7 +58,7 @@ def _own_secret(data: Path) -> str:
             file.write(secrets.token_urlsafe(48) + "\n")
     except FileExistsError:
         pass
-    return path.read_text().strip()
+    return path
 
 
 async def first_admin_key(settings: Settings) -> str | None:
