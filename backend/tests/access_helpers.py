@@ -1,11 +1,13 @@
 """A closed worker with every kind of credential, for the tests of who may do what."""
 
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import asyncpg
 import httpx
 import jwt
 
@@ -16,6 +18,9 @@ SECRET = secrets.token_urlsafe(48)
 CLOSED = {
     "auth_mode": "closed", "auth_secret": SECRET, "guest_sign_in": True, "rate_limits": False,
 }  # fmt: skip
+VALID = ("read", "submit", "admin", "own", "other")
+"""Credentials that are good for something."""
+
 PRIVATE_BOARD = """
 WITH board AS (
     INSERT INTO boards (slug, name, game_modes, is_private, client_submissions)
@@ -88,3 +93,22 @@ async def closed(sandbox: Sandbox, **changes: object) -> AsyncIterator[Closed]:
             "revoked": revoked.text,
         }
         yield there
+
+
+@asynccontextmanager
+async def shared_closed(servers, template: str, name: str) -> AsyncIterator[Closed]:
+    """A closed worker for a module, with a private board, on which players' clients may send."""
+    name = f"{name}{os.getpid()}"
+    admin = await asyncpg.connect(servers.postgres_dsn)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    box = Sandbox(servers, name)
+    connection = await box.connect()
+    await connection.execute(PRIVATE_BOARD)
+    await connection.execute("UPDATE boards SET client_submissions = true")
+    await connection.close()
+    async with closed(box) as made:
+        assert made.player == 1
+        yield made
+    box.forget_index()
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
