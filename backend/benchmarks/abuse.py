@@ -19,7 +19,7 @@ from benchmarks.world import World
 
 TARGET_RATIO = 2.0
 WORKERS = 2
-SECONDS = 8.0
+SECONDS = 12.0
 RAMP_SECONDS = 1.0
 """An attack is under way when the measure begins, and goes on through all of it."""
 

@@ -47,7 +47,9 @@ class Row:
         if not self.twin_rate or not self.rate:
             return None
         if self.by_p99:
-            return self.p99_ms / median(each.p99_ms for each in self.twin_rounds)
+            # Round by round: what disturbs the machine for a while disturbs both.
+            pairs = zip(self.rounds, self.twin_rounds, strict=True)
+            return median(own.p99_ms / twin.p99_ms for own, twin in pairs)
         return self.twin_rate / self.rate if self.at_most else self.rate / self.twin_rate
 
     @property

@@ -179,7 +179,7 @@ async def test_a_flood_of_sockets_is_refused_before_it_becomes_one(sandbox):
         for _ in range(5):
             codes.update(await asyncio.gather(*(attempt() for _ in range(40))))
         assert codes[None] == 2
-        assert codes[Close.TRY_AGAIN] >= 20
+        assert codes[Close.TRY_AGAIN] >= 5
         assert codes[429] >= 40
         assert codes.total() == 200
 

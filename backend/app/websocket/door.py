@@ -14,8 +14,8 @@ from app.services.access.callers import Kind as CallerKind
 from app.services.limits.limits import Limits
 from app.services.limits.policies import Kind
 
-TOLD_PER_SECOND = 20
-"""Refused sockets that are opened only to be closed with a code. That costs ten times as much."""
+TOLD_PER_SECOND = 5
+"""Refused sockets that are opened only to be closed with a code, at twenty times the cost."""
 
 _CREDENTIALS = frozenset((b"authorization", b"sec-websocket-protocol"))
 
