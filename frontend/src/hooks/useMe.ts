@@ -30,7 +30,8 @@ export function useNeighbours(ref: BoardRef, player: Player | null) {
   const { refetch } = query;
   const known = player !== null;
   useEffect(() => {
-    if (known && moves > 0) void refetch();
+    // Several parts of the page ask this: whoever comes second joins the first.
+    if (known && moves > 0) void refetch({ cancelRefetch: false });
   }, [known, moves, refetch]);
   return query;
 }
