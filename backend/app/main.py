@@ -8,17 +8,32 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import admin, auth, boards, health, leaderboard, problems, tiers, users
+from app.api import (
+    admin,
+    auth,
+    boards,
+    health,
+    leaderboard,
+    metrics,
+    probes,
+    problems,
+    tiers,
+    users,
+)
 from app.api.answer_headers import AnswerHeaders
 from app.api.hot_route import HotApp, HotRoutes, check_rules
 from app.api.http_protocol import Patience
+from app.api.metered import RequestMeters
 from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.api.web import serve_web
 from app.core.config import Settings
 from app.core.logging import configure_logging
+from app.core.metrics.published import Metrics, open_metrics
+from app.services.metrics import metrics_of
 from app.services.service import Service, open_service
 from app.websocket import endpoint
 from app.websocket.hubs import Hubs, open_hubs
+from app.websocket.metrics import live_metrics_of
 
 ROUTERS = (
     leaderboard.router,
@@ -28,6 +43,8 @@ ROUTERS = (
     boards.router,
     auth.router,
     admin.router,
+    probes.router,
+    metrics.router,
     endpoint.router,
 )
 
@@ -38,6 +55,7 @@ class State(TypedDict):
     service: Service
     hubs: Hubs
     patience: Patience
+    metrics: Metrics
 
 
 def spare_the_collector() -> None:
@@ -60,10 +78,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with (
             open_service(settings) as service,
             open_hubs(service) as hubs,
+            open_metrics(
+                (app.meters.source, metrics_of(service), live_metrics_of(hubs)),
+                settings.metrics_dir,
+            ) as counted,
         ):
             spare_the_collector()
             yield State(
-                service=service, hubs=hubs, patience=Patience.of(settings, hubs.door.is_shut)
+                service=service,
+                hubs=hubs,
+                patience=Patience.of(settings, hubs.door.is_shut),
+                metrics=counted,
             )
 
     app = HotApp(
@@ -74,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
     )
+    app.meters = RequestMeters()
     app.hot, app.request_ids = HotRoutes(), RequestIds(access_log=settings.access_log)
     app.answer_headers = AnswerHeaders(settings, app.docs_url)
     leaderboard.add_hot_routes(app)
@@ -82,5 +108,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     serve_web(app, settings.web_dir)
     problems.install(app)
-    app.add_middleware(RequestIdMiddleware, ids=app.request_ids)
+    app.add_middleware(RequestIdMiddleware, ids=app.request_ids, meters=app.meters)
     return app

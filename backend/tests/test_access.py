@@ -54,6 +54,7 @@ PASSES = {
     "play": {"submit", "admin", "own"},
     "submit": {"submit", "admin"},
     "self": {"admin", "own"},
+    "watch": {"read", "admin"},
     "admin": {"admin"},
 }
 REFUSALS = ("unauthenticated", "forbidden", "misdirected")
@@ -82,6 +83,8 @@ def refusal(answer: httpx.Response) -> str | None:
     """The code of a refusal; None for who was let in, whatever came of it. A batch refuses item
     by item."""
     if answer.status_code < 400:
+        if answer.headers["content-type"].startswith("text/plain"):
+            return None
         results = answer.json().get("results", ())
         codes = [each["problem"]["code"] for each in results if each["status"] == "rejected"]
     else:

@@ -38,6 +38,7 @@ _SECURITY = {
     Rule.PLAY: [_KEY, _TOKEN],
     Rule.SUBMIT: [_KEY],
     Rule.SELF: [_KEY, _TOKEN],
+    Rule.WATCH: [_KEY],
     Rule.ADMIN: [_KEY],
 }
 

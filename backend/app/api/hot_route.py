@@ -24,6 +24,7 @@ from app.api import problems
 from app.api.access import SCHEMES, declared
 from app.api.answer_headers import AnswerHeaders
 from app.api.limiting import admit_and_charge, kind_of
+from app.api.metered import RequestMeter, RequestMeters
 from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
@@ -70,6 +71,7 @@ class HotApp(FastAPI):
     """
 
     hot: HotRoutes
+    meters: RequestMeters
     request_ids: RequestIds
     answer_headers: AnswerHeaders
 
@@ -101,6 +103,7 @@ class HotApp(FastAPI):
         headers += self.answer_headers.hot(scope)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        found.meter.count(status, started)
         self.request_ids.log(scope, status, started)
 
     def openapi(self) -> dict[str, Any]:
@@ -138,8 +141,16 @@ def check_rules(routes: Iterable[BaseRoute]) -> None:
 class HotRoute(RuledRoute):
     """The declaration of a hot route."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        meter: RequestMeter,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(path, endpoint, **options)
+        self.meter = meter
         self.handler: Handler = endpoint.hot  # type: ignore[attr-defined]
 
 
@@ -161,7 +172,14 @@ def add_hot_route(
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Adds a route to the document and, in front of everything, its handler."""
-    route = HotRoute(path, declaration, methods=[method], tags=["leaderboard"], **options)
+    route = HotRoute(
+        path,
+        declaration,
+        meter=app.meters.of_route(method, path),
+        methods=[method],
+        tags=["leaderboard"],
+        **options,
+    )
     app.router.routes.append(route)
     app.hot.add(method, path, route)
 

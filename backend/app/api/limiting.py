@@ -12,7 +12,7 @@ from app.services.access.callers import Rule
 from app.services.limits.limiter import Standing
 from app.services.limits.policies import Kind, Who
 
-_FREE = frozenset(("/api/leaderboard/health",))
+_FREE = frozenset(("/api/leaderboard/health", "/api/live", "/api/ready"))
 """Asked by those who watch over the service, all the time and from one address."""
 _READS_BY_POST = frozenset(("/api/leaderboard/ranks",))
 _SIGN_INS = frozenset(("/api/auth/guest",))

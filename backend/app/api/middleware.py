@@ -8,6 +8,8 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.metered import RequestMeters
+
 log = structlog.get_logger("app.access")
 
 _ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
@@ -33,9 +35,11 @@ class RequestIds:
     def log(self, scope: Scope, status: int, started: float) -> None:
         """A line of access log, if wanted. `started` is of `time.perf_counter`."""
         if self._access_log:
+            caller = scope.get("caller")
             log.info(
                 "request",
                 request_id=scope["request_id"],
+                key=None if caller is None else caller.prefix,
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
@@ -44,11 +48,12 @@ class RequestIds:
 
 
 class RequestIdMiddleware:
-    """Request ids for all that goes through the framework."""
+    """Request ids, counts and log lines of all that goes through the framework."""
 
-    def __init__(self, app: ASGIApp, ids: RequestIds) -> None:
+    def __init__(self, app: ASGIApp, ids: RequestIds, meters: RequestMeters) -> None:
         self._app = app
         self._ids = ids
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,4 +76,5 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send_with_id)
         finally:
             if scope["type"] == "http":
+                self._meters.of(scope).count(status, started)
                 self._ids.log(scope, status, started)

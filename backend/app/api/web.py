@@ -22,7 +22,7 @@ CLIENT_ROUTES = re.compile(
 )
 """The app's pages, as `frontend/src/App.tsx` has them. For all others it shows its own 404."""
 
-_API = frozenset(("api", "ws", "docs", "openapi.json"))
+_API = frozenset(("api", "ws", "docs", "metrics", "openapi.json"))
 
 _OF_THE_BODY = frozenset((b"content-type", b"content-length", b"content-encoding"))
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from contextlib import ExitStack, nullcontext
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -41,6 +42,9 @@ def serve(
         own_servers = backing.uses_own_servers(settings)
         mode.choose(settings, host, data, auth=auth)
         os.environ.setdefault("WORKERS", str(workers))
+        if workers > 1:
+            folder = stack.enter_context(TemporaryDirectory(prefix="leaderboard-metrics-"))
+            os.environ["METRICS_DIR"] = folder
         listener = stack.enter_context(listening.bind(host, port))
 
         stack.enter_context(

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
     web_dir: Path | None = None
     """The built browser app (`frontend/dist`), if the API's processes are to serve it too."""
 
+    metrics_dir: Path | None = None
+    """Where a host's workers write down what they count, for each other: `serve` with more than
+    one worker makes it. Without, `/metrics` shows the worker that was asked."""
+
     log_level: str = "info"
     access_log: bool = False
 

@@ -29,3 +29,16 @@ class Health(BaseModel):
     limits: Part
     clients: int = Field(description="Sockets on this worker.", examples=[12])
     total_players: int | None = Field(default=None, examples=[120])
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """Whether this worker should get traffic, and if not, why."""
+
+    ready: bool
+    reason: str | None = Field(default=None, examples=["the database is away"])

@@ -48,6 +48,8 @@ class Sampler:
         self._index = index
         self._engine = engine
         self._interval = settings.sample_interval
+        self.board = index.board
+        self.taken = self.failed = 0
 
     async def run(self) -> None:
         """Keeps at it for as long as the worker lives. Without the index there are no samples."""
@@ -56,8 +58,10 @@ class Sampler:
             try:
                 await self._sample_in_turn()
             except (IndexAway, *AWAY) as error:
+                self.failed += 1
                 log.info("no sample", board=self._index.board.slug, why=repr(error))
             except Exception as error:
+                self.failed += 1
                 if not is_away(error):
                     log.exception("sampler")
             await asyncio.sleep(self._interval)
@@ -84,4 +88,5 @@ class Sampler:
         async with raw_connection(self._engine) as connection:
             await connection.execute(_STORE, *index.board.key, version, players, pack(members))
             await connection.execute(_THIN, *index.board.key)
+        self.taken += 1
         return True

@@ -69,6 +69,16 @@ def percentile(rank: int, total_players: int) -> float:
     return round(100 * (total_players - rank + 1) / total_players, 2)
 
 
+class ReadCounts:
+    """Reads by where their answers came from, and what pages of the mirror took: nothing, a new
+    head, or all rows encoded anew."""
+
+    __slots__ = ("database", "encoded", "headed", "index", "kept")
+
+    def __init__(self) -> None:
+        self.kept = self.headed = self.encoded = self.index = self.database = 0
+
+
 class Standings:
     """The reads of one board's season."""
 
@@ -97,6 +107,7 @@ class Standings:
         self._lookups: Coalescer[Sequence[int], dict[int, NamedFold]] = Coalescer(
             self._look_up, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
+        self.reads = ReadCounts()
         self._pages: dict[tuple[int, int], tuple[tuple[int, int, str], Page]] = {}
         self._entries: dict[tuple[int, int], tuple[int, bytes]] = {}
 
@@ -112,6 +123,7 @@ class Standings:
             else:
                 standing = ranks.standings[at]
                 if standing.rank is not None and standing.place is not None:
+                    self.reads.index += 1
                     return PlayerRank(
                         user_id,
                         standing.rank,
@@ -124,6 +136,7 @@ class Standings:
 
     async def _rank_by_sql(self, user_id: int) -> PlayerRank:
         """Also for a player whom the index doesn't know: the folds are asked before saying no."""
+        self.reads.database += 1
         fold = await self.known_fold(user_id)
         totals, rank = await self._in_sql.get(user_id)
         if rank is None or fold is None:
@@ -209,6 +222,7 @@ class Standings:
         try:
             window = await self._window(RankSpan(offset, offset + limit - 1))
         except IndexAway:
+            self.reads.database += 1
             totals, folds = await self._sql.page(limit, offset)
             entries = b",".join(
                 encode_entry(rank, encode_details(fold, username))
@@ -229,10 +243,14 @@ class Standings:
         state = (follower.version, follower.position, follower.epoch)
         known = self._pages.get(key)
         if known is not None and known[0] == state:
+            self.reads.kept += 1
             return known[1]
         encoded = self._entries.get(key)
         if encoded is None or encoded[0] != mirror.revision:
+            self.reads.encoded += 1
             encoded = (mirror.revision, mirror.encode(offset, offset + limit))
+        else:
+            self.reads.headed += 1
         totals = Totals(follower.players, follower.version)
         page = self._make_page(totals, encoded[1], Source.INDEX)
         if len(self._pages) >= PAGES_KEPT:
@@ -274,6 +292,7 @@ class Standings:
         try:
             ranks = await self.index.ranks(unique)
         except IndexAway:
+            self.reads.database += 1
             totals, found = await self._sql.ranks(unique)
             players = await self._sql.players(list(found))
             entries = b",".join(
@@ -292,6 +311,7 @@ class Standings:
 
     async def _encode(self, ranked: Sequence[tuple[int, bytes]]) -> bytes:
         """Rows of (rank, member); names and games come from the folds, totals from the index."""
+        self.reads.index += 1
         places = [
             (rank, decode_member(member, descending=self.board.descending))
             for rank, member in ranked

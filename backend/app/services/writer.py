@@ -6,10 +6,13 @@ nobody is told a rank that the index doesn't have yet.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+import contextvars
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -29,6 +32,7 @@ from app.core.errors import (
     ShuttingDown,
     UnknownPlayer,
 )
+from app.core.metrics.tally import SIZES, Histogram
 from app.services import ledger
 from app.services.boards import Boards, BoardSeason
 from app.services.fold import Fold, add_session
@@ -81,6 +85,40 @@ class Batch:
     known: dict[tuple[int, int, int], Fold] = field(default_factory=dict)
 
 
+class BatchSeen(NamedTuple):
+    """A batch that was committed, for who looks on."""
+
+    accepted: int
+    replayed: int
+    refused: int
+    seconds: float
+
+
+class Written:
+    """What a writer counts: batches that were committed, and what became of submissions."""
+
+    def __init__(self) -> None:
+        self.accepted = self.replayed = 0
+        self.refused: Counter[str] = Counter()
+        """By the code of the error."""
+        self.sizes = Histogram(SIZES)
+        self.seconds = Histogram()
+        self.on_batch: Callable[[BatchSeen], None] | None = None
+
+    def count(self, batch: Batch, seconds: float) -> None:
+        """A batch that was committed."""
+        accepted, replayed = len(batch.accepted), len(batch.replayed)
+        refused = len(batch.refused)
+        self.accepted += accepted
+        self.replayed += replayed
+        for _, error in batch.refused:
+            self.refused[error.code] += 1
+        self.sizes.observe(accepted + replayed + refused)
+        self.seconds.observe(seconds)
+        if self.on_batch is not None:
+            self.on_batch(BatchSeen(accepted, replayed, refused, seconds))
+
+
 class Writer:
     """One a worker. `submit` and `submit_all` answer when the score is durable and ranked."""
 
@@ -93,6 +131,7 @@ class Writer:
         self._max_batch = settings.writer_max_batch
         self._max_queue = settings.writer_max_queue
         self._window = timedelta(seconds=settings.played_at_window)
+        self.written = Written()
         self._waiting: deque[Item] = deque()
         self._free_lanes = settings.writer_lanes
         self._in_index: set[asyncio.Task[None]] = set()
@@ -107,18 +146,26 @@ class Writer:
         """Submissions that wait for a transaction."""
         return len(self._waiting)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more, because the worker is stopping."""
+        return self._closed
+
     def submit(self, submission: Submission) -> "asyncio.Future[Receipt]":
         """The receipt to come. Raises Overloaded or ShuttingDown at once; the future raises
         UnknownPlayer, PlayerInactive, TotalOutOfRange, IdempotencyMismatch, DatabaseAway."""
         if self._closed:
+            self.written.refused[ShuttingDown.code] += 1
             raise ShuttingDown("This worker is stopping. Try again.")
         if len(self._waiting) >= self._max_queue:
+            self.written.refused[Overloaded.code] += 1
             raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
         item = Item(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(item)
         if self._free_lanes:
             self._free_lanes -= 1
-            lane = asyncio.create_task(self._run_lane())
+            # A lane writes for many: it belongs to no request, and not to the one that began it.
+            lane = asyncio.create_task(self._run_lane(), context=contextvars.Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
         return item.receipt
@@ -142,6 +189,7 @@ class Writer:
                     await self._write(items)
                 except Exception:  # a defect of ours: nobody may be left waiting for it
                     log.exception("batch failed", size=size)
+                    self.written.refused[InternalError.code] += size
                     for item in items:
                         item.fail(InternalError("The score could not be written."))
         finally:
@@ -149,20 +197,24 @@ class Writer:
 
     async def _write(self, items: Sequence[Item]) -> None:
         """Commits the items; if the batch can't be, tries its halves until the culprit is alone."""
+        started = time.perf_counter()
         try:
             batch = await self._commit(items)
         except DatabaseAway as error:
+            self.written.refused[error.code] += len(items)
             for item in items:
                 item.fail(error)
         except asyncpg.PostgresError:
             if len(items) == 1:
                 log.exception("submission refused by the database")
+                self.written.refused[InternalError.code] += 1
                 items[0].fail(InternalError("The database refused this submission."))
                 return
             middle = len(items) // 2
             await self._write(items[:middle])
             await self._write(items[middle:])
         else:
+            self.written.count(batch, time.perf_counter() - started)
             for item, refusal in batch.refused:
                 item.fail(refusal)
             await self._index_room.acquire()

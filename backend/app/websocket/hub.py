@@ -9,11 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
 from app.core.config import Settings
 from app.core.errors import UnknownPlayer
+from app.core.metrics.tally import Histogram
 from app.services.access.callers import Caller
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexAway
@@ -53,6 +55,14 @@ class Touch:
     shifted: frozenset[int]
 
 
+class Round(NamedTuple):
+    """A fan-out that was, for who looks on."""
+
+    board: str
+    clients: int
+    seconds: float
+
+
 class Hub:
     """Clients of one board on this worker."""
 
@@ -77,6 +87,11 @@ class Hub:
         self._resync_wanted = asyncio.Event()
         self._listing: tuple[tuple[str, int], bytes] = (("", -1), b"")
         self._live = False
+        self.rounds = Histogram()
+        """Seconds that fan-outs took."""
+        self.frames = self.dropped = 0
+        """Writes to clients in fan-outs; clients that were too slow for them."""
+        self.on_round: Callable[[Round], None] | None = None
         self.last_round = 0.0
         """Seconds that the last fan-out took."""
         self._follower.listeners.append(self)
@@ -152,16 +167,25 @@ class Hub:
                 await self._changed.wait()
                 self._changed.clear()
                 started = time.perf_counter()
-                await self._tell()
+                sent = await self._tell()
                 self.last_round = time.perf_counter() - started
+                if sent:
+                    self._count(Round(self.standings.board.slug, sent, self.last_round))
                 await asyncio.sleep(max(self._tick, self.last_round / self._share))
         finally:
             resync.cancel()
 
-    async def _tell(self) -> None:
+    def _count(self, seen: Round) -> None:
+        self.rounds.observe(seen.seconds)
+        self.frames += seen.clients
+        if self.on_round is not None:
+            self.on_round(seen)
+
+    async def _tell(self) -> int:
+        """Writes to clients; how many."""
         mirror, deltas = self._follower.mirror, self._pending
         if mirror is None or not deltas:
-            return
+            return 0
         self._pending = []
         seq = deltas[-1].position
         shared = self._tell_top(seq)
@@ -189,6 +213,7 @@ class Hub:
                 if client.joined and not client.outbox.offer(payloads, wired):
                     self._drop_slow(client)
             await asyncio.sleep(0)
+        return len(sends)
 
     def _tell_top(self, seq: int) -> bytes | None:
         """The frame of what changed among the visible rows since the last one, if anything."""
@@ -435,6 +460,7 @@ class Hub:
             self._drop_slow(client)
 
     def _drop_slow(self, client: Client) -> None:
+        self.dropped += 1
         log.info("client too slow", user_id=client.user_id)
         self.leave(client)
         client.dismiss(Close.TOO_SLOW, "reads too slowly")

@@ -41,6 +41,8 @@ class Rule(StrEnum):
     """A key with `submit`."""
     SELF = "self"
     """A key with `admin`; a player's token for the player's own name."""
+    WATCH = "watch"
+    """A key with `read`: for those who look after the service."""
     ADMIN = "admin"
     """A key with `admin`."""
 
@@ -48,7 +50,7 @@ class Rule(StrEnum):
 _FOR_ALL = frozenset((Rule.PUBLIC, Rule.BOARD))
 _FOR_PLAYERS = _FOR_ALL | {Rule.PLAY, Rule.SELF}
 _FOR_SCOPE = {
-    Scope.READ: _FOR_ALL,
+    Scope.READ: _FOR_ALL | {Rule.WATCH},
     Scope.SUBMIT: _FOR_ALL | {Rule.PLAY, Rule.SUBMIT},
     Scope.ADMIN: frozenset(Rule),
 }
@@ -93,6 +95,7 @@ NEEDED = {
     Rule.PLAY: "a key with the scope submit, or a player's token",
     Rule.SUBMIT: "a key with the scope submit",
     Rule.SELF: "a key with the scope admin, or the player's own token",
+    Rule.WATCH: "a key with the scope read",
     Rule.ADMIN: "a key with the scope admin",
 }
 

@@ -70,6 +70,7 @@ class Limiter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy = policy
+        self.granted = self.refused = 0
         self._shared = shared
         self._clock = clock
         self._leases: OrderedDict[str, Lease] = OrderedDict()
@@ -78,6 +79,15 @@ class Limiter:
         self._per_ms = policy.rate / 1_000
         self._lone_burst = max(1.0, policy.burst * share)
         self._lone_rate = policy.rate * share
+
+    async def decide(self, subject: str, cost: int) -> Standing:
+        """The decision, at once if it can be made so."""
+        standing = self.spend(subject, cost) or await self.ask(subject, cost)
+        if standing.wait:
+            self.refused += 1
+        else:
+            self.granted += 1
+        return standing
 
     def spend(self, subject: str, cost: int) -> Standing | None:
         """The decision, if it can be made without asking anybody."""

@@ -47,6 +47,7 @@ class Limits:
         def of(who: Who) -> dict[Kind, Limiter]:
             return {kind: limiter for (its, kind), limiter in limiters.items() if its is who}
 
+        self.all = tuple(limiters.values())
         self._of_keys, self._of_players = of(Who.KEY), of(Who.PLAYER)
         self._of_addresses = of(Who.ADDRESS)
 
@@ -64,12 +65,11 @@ class Limits:
             limiter, subject = self._of_players[kind], str(caller.user_id)
         else:
             limiter, subject = self._of_addresses[kind], address
-        return limiter.spend(subject, cost) or await limiter.ask(subject, cost)
+        return await limiter.decide(subject, cost)
 
     async def charge_sign_in(self, address: str) -> Standing:
         """Signing in, and credentials that were wrong, count for the address alone."""
-        limiter = self._of_addresses[Kind.SIGN_INS]
-        return limiter.spend(address, 1) or await limiter.ask(address, 1)
+        return await self._of_addresses[Kind.SIGN_INS].decide(address, 1)
 
     def refuses_socket(self, address: str) -> bool:
         """Whether this address is known to open sockets too often."""

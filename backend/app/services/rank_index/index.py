@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from app.core.config import Settings
+from app.core.metrics.tally import Histogram
 from app.core.redis import AWAY
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
@@ -187,6 +189,7 @@ class RankIndex:
         self._doubts = 1
         self._trusted_at = 0
         self.reason = "starting"
+        self.apply_seconds = Histogram()
         self.on_distrust: list[Callable[[], None]] = []
         self._trusted = asyncio.Event()
 
@@ -252,6 +255,7 @@ class RankIndex:
         """Brings folds into the index. Only newer versions are taken, so repeats are harmless."""
         ranks: list[tuple[int | None, int | None]] = []
         position = version = players = 0
+        started = time.perf_counter()
         for at in range(0, len(folds), self._chunk):
             packed = self._pack(folds[at : at + self._chunk])
             answer = await self.call("apply", "all", self._window, self._stream_length, *packed)
@@ -259,6 +263,7 @@ class RankIndex:
             ranks += [
                 (_from_zero(old), _from_zero(new)) for old, new in struct.iter_unpack(">II", blob)
             ]
+        self.apply_seconds.observe(time.perf_counter() - started)
         return Applied(position, version, players, ranks)
 
     async def load(self, folds: Sequence[IndexedFold]) -> None:

@@ -36,6 +36,12 @@ class Keeper:
         self._engine = engine
         self._interval = settings.sweep_interval
         self._token = secrets.token_hex(8)
+        self.board = index.board
+        self.checked = self.repaired = self.rebuilt = 0
+        """Players looked up again, those of them that were missing in the index; rebuilds."""
+        self.lag: int | None = None
+        """Events by which the index was behind the ledger, as the last sweep found it. Known to
+        the one worker that sweeps."""
         self._doubt = asyncio.Event()
         index.on_distrust.append(self._doubt.set)
 
@@ -45,6 +51,7 @@ class Keeper:
             self._doubt.clear()
             try:
                 if not self._index.available:
+                    self.lag = None
                     await self.recover()
                 else:
                     await self._sweep_in_turn()
@@ -79,7 +86,9 @@ class Keeper:
         doubts = index.doubts
         state = await index.state()
         if state is None or await self._is_from_the_future(state.version):
-            if not await rebuild(index, self._engine):
+            if await rebuild(index, self._engine):
+                self.rebuilt += 1
+            else:
                 await asyncio.sleep(RETRY_SECONDS)
             return
         since = Watermark.decode(state.watermark)
@@ -103,6 +112,7 @@ class Keeper:
         if not mine:
             holder = await index.client.get(lock)
             if holder != self._token.encode():
+                self.lag = None
                 return
             await index.client.pexpire(lock, int(self._interval * 5_000))
         await self.sweep()
@@ -119,14 +129,18 @@ class Keeper:
         async with raw_connection(self._engine) as connection:
             mark = await take_mark(connection)
             if mark.watermark.event_id <= since.event_id:
+                self.lag = 0
                 return
             # What was read before everybody up to the mark had ended would have to be read again.
             is_settled = await wait_settled(connection, mark, SETTLE_SECONDS)
             tail = await read_tail(connection, since)
         epoch, position = state.epoch, state.position
+        newest = state.version
         if self._follower.epoch == epoch:
             position = max(position, self._follower.position)
-        missing = [user_id for user_id, newest in tail.items() if heard.get(user_id, 0) < newest]
+            newest = max(newest, self._follower.version)
+        self.lag = max(0, max(tail.values(), default=0) - newest)
+        missing = [user_id for user_id, event in tail.items() if heard.get(user_id, 0) < event]
         await self._apply(missing)
         if is_settled:
             await index.call("settle", epoch, position, mark.watermark.encode())
@@ -145,5 +159,7 @@ class Keeper:
                 [IndexedFold(fold, encode_details(fold, name)) for fold, name in folds]
             )
             moved = sum(old != new for old, new in applied.ranks)
+            self.checked += len(folds)
+            self.repaired += moved
             if moved:
                 log.info("swept up", board=index.board.slug, players=moved)

@@ -1,0 +1,73 @@
+"""Requests by route and status class, with their latencies."""
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from starlette.routing import Route
+from starlette.types import Scope
+
+from app.core.metrics.families import Family, Reading, Source, Type
+from app.core.metrics.tally import SECONDS, Histogram
+
+REQUESTS = Family(
+    "leaderboard_http_request_seconds",
+    Type.HISTOGRAM,
+    "Requests and the time until they were answered. Status is 2xx and the like; none: cut off.",
+    ("method", "route", "status"),
+)
+
+_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class RequestMeter:
+    """One route's requests, as it answers them."""
+
+    __slots__ = ("_by_class", "method", "route")
+
+    def __init__(self, method: str, route: str) -> None:
+        self.method = method
+        self.route = route
+        self._by_class = [Histogram() for _ in _CLASSES]
+
+    def count(self, status: int, started: float) -> None:
+        """`status` 0 says that nothing was answered; `started` is of `time.perf_counter`."""
+        seconds = time.perf_counter() - started
+        histogram = self._by_class[status // 100]
+        histogram.counts[bisect_left(SECONDS, seconds)] += 1
+        histogram.total += seconds
+
+    def read(self) -> Iterator[Reading]:
+        """Only of what there was."""
+        for status, histogram in zip(_CLASSES, self._by_class, strict=True):
+            if any(histogram.counts):
+                yield Reading(REQUESTS, (self.method, self.route, status), histogram.read())
+
+
+class RequestMeters:
+    """An app's meters. What no route took has one together: the browser app's files, and
+    addresses and methods that there are not, of which callers may invent as many as they like."""
+
+    def __init__(self) -> None:
+        self._others = RequestMeter("*", "*")
+        self._by_route: dict[tuple[str, str], RequestMeter] = {}
+
+    def of_route(self, method: str, path: str) -> RequestMeter:
+        """The meter of a route as it is declared."""
+        return self._by_route.setdefault((method, path), RequestMeter(method, path))
+
+    def of(self, scope: Scope) -> RequestMeter:
+        """The meter of a request, once it was routed."""
+        route, method = scope.get("route"), scope["method"]
+        if isinstance(route, Route) and method in (route.methods or ()):
+            return self.of_route(method, route.path)
+        return self._others
+
+    @property
+    def source(self) -> Source:
+        """What all of them have counted."""
+        return Source((REQUESTS,), self._read)
+
+    def _read(self) -> Iterator[Reading]:
+        for meter in (self._others, *self._by_route.values()):
+            yield from meter.read()

@@ -1,0 +1,55 @@
+"""What an orchestrator asks: whether to restart a process, and whether to send it traffic."""
+
+import asyncio
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from app.api.health import TIMEOUT
+from app.api.hot_route import JsonRoute
+from app.api.state import ServiceDep
+from app.core.database import is_away
+from app.schemas.health import Live, Ready
+from app.services.access.callers import Rule, allows
+from app.services.service import Service
+
+router = APIRouter(prefix="/api", tags=["operations"], route_class=JsonRoute)
+
+_SCHEMA = text("SELECT version_num FROM alembic_version")
+
+
+@router.get("/live")
+@allows(Rule.PUBLIC)
+async def live() -> Live:
+    """The process answers. It asks nobody: a database that is away is no reason to restart this."""
+    return Live()
+
+
+@router.get("/ready", responses={503: {"model": Ready, "description": "Send no traffic here."}})
+@allows(Rule.PUBLIC)
+async def ready(service: ServiceDep, response: Response) -> Ready:
+    """Whether this worker should get traffic: it is not stopping, its database answers and has a
+    schema. Without Redis it still is: reads come from PostgreSQL."""
+    reason = await _hindrance(service)
+    if reason is not None:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        response.headers["Retry-After"] = "2"
+    return Ready(ready=reason is None, reason=reason)
+
+
+async def _hindrance(service: Service) -> str | None:
+    """Why not."""
+    if service.writer.closed:
+        return "stopping"
+    try:
+        async with asyncio.timeout(TIMEOUT), service.engine.connect() as connection:
+            migrated = (await connection.execute(_SCHEMA)).first() is not None
+    except ProgrammingError:
+        migrated = False
+    except Exception as error:
+        if not is_away(error):
+            raise
+        return "the database is away"
+    return None if migrated else "the database is not migrated"
