@@ -15,7 +15,7 @@ from app.services.limits.limits import Limits
 from app.services.limits.policies import Kind
 
 TOLD_PER_SECOND = 5
-"""Refused sockets that are opened only to be closed with a code, at twenty times the cost."""
+"""Refused sockets that are opened only to be closed with a code, which costs far more."""
 
 _CREDENTIALS = frozenset((b"authorization", b"sec-websocket-protocol"))
 
