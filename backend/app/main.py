@@ -26,6 +26,7 @@ from app.api.http_protocol import Patience
 from app.api.metered import RequestMeters
 from app.api.middleware import RequestIdMiddleware, RequestIds
 from app.api.web import serve_web
+from app.core.apm import Agent
 from app.core.config import Settings
 from app.core.logging import configure_logging
 from app.core.metrics.published import Metrics, open_metrics
@@ -68,8 +69,18 @@ def spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 1_000)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. Nothing is connected before its lifespan begins."""
+def tell(agent: Agent, service: Service, hubs: Hubs) -> None:
+    """Custom events: one a batch of submissions, one a fan-out."""
+    service.writer.written.on_batch = lambda seen: agent.record(
+        "LeaderboardSubmits", seen._asdict()
+    )
+    for hub in hubs.all:
+        hub.on_round = lambda seen: agent.record("LeaderboardFanOut", seen._asdict())
+
+
+def create_app(settings: Settings | None = None, agent: Agent | None = None) -> HotApp:
+    """The application. Nothing is connected before its lifespan begins. An agent is told of every
+    batch and every fan-out."""
     settings = settings or Settings()
 
     @asynccontextmanager
@@ -83,6 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 settings.metrics_dir,
             ) as counted,
         ):
+            if agent is not None:
+                tell(agent, service, hubs)
             spare_the_collector()
             yield State(
                 service=service,

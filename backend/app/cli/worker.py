@@ -7,17 +7,26 @@ import sys
 import threading
 from multiprocessing.connection import wait
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from app.main import create_app as create_plain_app
+from app.core import apm
 
 _PR_SET_PDEATHSIG = 1
 
 
-def create_app() -> FastAPI:
-    """The application, tied to the parent process if there is one that supervises."""
+def create_app() -> ASGIApp:
+    """The application, tied to the parent process if there is one that supervises, and looked
+    into by New Relic if there is a license key."""
     _die_with_parent()
-    return create_plain_app()
+    agent = apm.start()
+    from app.main import create_app as create_plain_app
+
+    app = create_plain_app(agent=agent)
+    if agent is None:
+        return app
+    from app.api.traced import traced
+
+    return traced(app, agent)
 
 
 def _die_with_parent() -> None:
