@@ -1,7 +1,9 @@
 """`leaderboard serve`: starting, answering, ending, and all that hangs on it."""
 
 import os
+import re
 import signal
+import urllib.request
 
 from cli_helpers import Service, children, command_line, eventually, living, ours, run, workers
 
@@ -70,3 +72,19 @@ def test_a_second_instance_on_the_folder_is_refused(service):
     assert f"in use by process {service.pid}" in refused.stderr
     assert service.is_well()
     assert (service.data / "address").exists()
+
+
+def test_metrics_of_all_workers(data, tmp_path, monkeypatch):
+    """Whichever is asked shows all of them; the folder between them goes with the service."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Service(data, "--workers", "2") as service:
+        pids = set(map(str, workers(service.pid)))
+
+        def shown():
+            with urllib.request.urlopen(f"{service.url}/metrics", timeout=10) as answer:
+                return set(re.findall(r'worker="(\d+)"', answer.read().decode()))
+
+        assert eventually(lambda: shown() == pids)
+        assert len(list(tmp_path.glob("leaderboard-metrics-*/*.json"))) == 2
+        assert service.end() == 0
+        assert not list(tmp_path.glob("leaderboard-metrics-*"))
