@@ -8,6 +8,7 @@ from app.cli.access.audit import audit
 from app.cli.backup import backup, restore
 from app.cli.demo.command import demo
 from app.cli.maintenance import migrate, rebuild, verify
+from app.cli.provision import init, secrets
 from app.cli.serve import serve
 from app.cli.watch.command import watch
 
@@ -35,7 +36,19 @@ def root(
     """A real-time leaderboard service for games."""
 
 
-for _command in (serve, demo, watch, verify, backup, restore, rebuild, migrate, audit):
+for _command in (
+    serve,
+    demo,
+    watch,
+    verify,
+    backup,
+    restore,
+    rebuild,
+    migrate,
+    init,
+    secrets,
+    audit,
+):
     app.command()(_command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(boards.app, name="boards")
