@@ -185,6 +185,8 @@ run_tests() { # <pytest's arguments...>
     run check "$backend/scripts/check"
     run app-check check_app
     run pytest "$backend/scripts/test" "$@"
+    find_nginx || echo "tests of Nginx: NOT RUN (no nginx found: install one, or set NGINX)" |
+        tee -a "$output/pytest"
     run vitest in_frontend test
     if find_chromium; then
         run playwright in_frontend run e2e
@@ -195,7 +197,7 @@ run_tests() { # <pytest's arguments...>
     printf '\n'
     conclude check '^check: '
     conclude app-check '^size: '
-    conclude pytest '^[=0-9].* in [0-9.]+s'
+    conclude pytest '^[=0-9].* in [0-9.]+s|NOT RUN'
     conclude vitest '^ *(Test Files|Tests) '
     conclude playwright '^ +[0-9]+ (passed|failed|flaky|skipped|interrupted|did not run)|NOT RUN'
     [ -z "$failed" ]
@@ -222,6 +224,7 @@ help | -h | --help)
 test)
     setup "$backend/requirements-dev.txt"
     with_lock set_up_app_tests
+    with_lock set_up_nginx
     shift
     run_tests "$@"
     ;;

@@ -1,4 +1,5 @@
-# Builds the app and finds what its tests need: a part of quickstart.sh, which sources it.
+# Builds the app and finds what the tests of it and of Nginx need: a part of quickstart.sh, which
+# sources it.
 # shellcheck shell=bash
 
 # shellcheck disable=SC2154 # top, venv, backend and frontend are quickstart.sh's
@@ -101,6 +102,28 @@ install_chromium() {
     local options=(-qq -o DPkg::Lock::Timeout=120)
     apt-get "${options[@]}" update &&
         apt-get "${options[@]}" install -y --no-install-recommends chromium
+}
+
+# For the tests of Nginx: the machine's own or, where apt-get is, Debian's. That is unpacked into .venv
+# and not installed, so that nothing is started and no root is needed.
+find_nginx() {
+    [ -n "${NGINX:-}" ] || command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ||
+        [ -x "$venv/nginx/usr/sbin/nginx" ]
+}
+
+set_up_nginx() {
+    if find_nginx || ! command -v apt-get >/dev/null; then return; fi
+    log=$venv/app.log
+    : >"$log" || fail "cannot write $log"
+    # Where this fails, the tests of Nginx will say that they didn't run.
+    (step "fetching Nginx" fetch_nginx) || rm -rf "$venv/nginx"
+}
+
+fetch_nginx() {
+    [ "$(id -u)" -ne 0 ] || apt-get -qq -o DPkg::Lock::Timeout=120 update
+    mkdir -p "$venv/nginx" && cd "$venv/nginx" &&
+        apt-get -qq download nginx && dpkg -x nginx_*.deb . && rm nginx_*.deb &&
+        usr/sbin/nginx -v
 }
 
 find_chromium() {

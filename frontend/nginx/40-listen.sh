@@ -1,0 +1,25 @@
+#!/bin/sh
+# Where a certificate and its key were dropped in, the site speaks TLS; where not, plain HTTP. It is
+# the same port either way, and who comes without TLS is sent to it.
+set -eu
+certificate=/etc/nginx/tls/fullchain.pem
+key=/etc/nginx/tls/privkey.pem
+
+if [ ! -e "$certificate" ] && [ ! -e "$key" ]; then
+    echo "listen 8080;" >/tmp/listen.conf
+    exit
+fi
+for file in "$certificate" "$key"; do
+    if [ ! -r "$file" ]; then
+        echo "$file is missing, or not readable for user $(id -u)" >&2
+        exit 1
+    fi
+done
+cat >/tmp/listen.conf <<END
+listen 8080 ssl;
+ssl_certificate $certificate;
+ssl_certificate_key $key;
+ssl_protocols TLSv1.2 TLSv1.3;
+ssl_session_cache shared:tls:5m;
+ssl_session_tickets off;
+END
