@@ -35,17 +35,28 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 class Settings(BaseSettings):
     """Every knob of the service. Times are in seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     database_url: str = "postgresql+asyncpg://leaderboard@localhost/leaderboard"
+    """PostgreSQL, with asyncpg: `postgresql+asyncpg://user:password@host:5432/name`. Left out
+    together with REDIS_URL, `leaderboard serve` starts servers of its own."""
     redis_url: str = "redis://localhost:6379/0"
+    """Redis 7 or Valkey: `redis://:password@host:6379/0`, `rediss://` with TLS."""
     redis_prefix: str = "leaderboard:"
+    """What all keys begin with: services that share a Redis have one each."""
     database_pool_size: Annotated[int, Field(ge=2)] = 10
+    """Connections a worker keeps to PostgreSQL."""
     database_timeout: float = 10.0
+    """For a connection, a statement, and a wait for a connection."""
     redis_timeout: float = 0.5
+    """For a call; beyond, Redis counts as away."""
 
     database_url_file: Path | None = None
+    """A file that holds DATABASE_URL."""
     redis_url_file: Path | None = None
+    """A file that holds REDIS_URL."""
 
     auth_mode: Literal["open", "closed"] = "closed"
     """`open`: callers on this machine may do everything, all others nothing. `leaderboard serve`
@@ -53,16 +64,24 @@ class Settings(BaseSettings):
     auth_secret: SecretStr | None = None
     """Signs players' tokens: at least 32 characters, the same on every worker, no default."""
     auth_secret_file: Path | None = None
+    """A file that holds AUTH_SECRET."""
     player_token_seconds: Annotated[int, Field(ge=10, le=24 * 3_600)] = 3_600
+    """How long a player's token is good for."""
     guest_sign_in: bool = False
     """Whether whoever asks may become a player, and sign in as that player."""
 
     max_body_bytes: Positive = 1_000_000
+    """Of a request; beyond, 413."""
     max_batch: Positive = 1_000
+    """Scores in one call of submit/batch."""
     max_limit: Positive = 1_000
+    """Rows in one page."""
     max_radius: Annotated[int, Field(ge=0)] = 100
+    """Neighbours on each side, around a player."""
     max_metadata_bytes: Positive = 4_096
+    """Of a game's metadata, as UTF-8."""
     max_duration_ms: Annotated[int, Field(ge=1, le=2**31 - 1)] = 7 * 24 * 3_600 * 1_000
+    """Of a game, in milliseconds."""
     played_at_window: float = 300.0
     """How far back `played_at` may lie; the future gets a few seconds for clocks that differ."""
 
@@ -76,19 +95,25 @@ class Settings(BaseSettings):
     """Names and the percentile from which each holds, best first; the last one starts at 0."""
 
     writer_max_batch: Positive = 1_000
+    """Scores in one transaction."""
     writer_max_queue: Positive = 20_000
+    """Scores that may wait in a worker; beyond, 503 with `Retry-After`."""
     writer_lanes: Positive = 1
     """Transactions that may be under way at once in a worker."""
 
     idempotency_hours: Annotated[int, Field(ge=24)] = 48
+    """How long an idempotency key is remembered."""
     partitions_ahead: Annotated[int, Field(ge=1, le=24)] = 3
+    """Months whose partitions of the ledger are made ahead of time."""
 
     index_window: Positive = 1_200
     """How many of the best entries each worker mirrors in memory; pages within it ask nobody."""
     index_stream_length: Positive = 2_000
+    """Steps that the delta stream keeps for workers that follow it."""
     index_chunk: Positive = 250
     """Players a script call: bounds how long Redis is kept from everybody else."""
     sweep_interval: float = 2.0
+    """How often the ledger's tail is looked through for what the index may lack."""
     page_max_age: float = 0.05
     """A page from memory is served only if the index confirmed it within this time."""
 
@@ -96,28 +121,42 @@ class Settings(BaseSettings):
     """How often a changing board's order is sampled, for the graphs of ranks."""
 
     live_top: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """Rows that a socket is told of."""
     live_tick: float = 0.1
+    """The least time between two frames of a socket."""
     live_cpu_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """At most this share of a core goes into pushing: a dear fan-out stretches the tick."""
     live_history: Positive = 600
+    """Steps kept for sockets that come back."""
     live_max_buffer: Positive = 256 * 1024
+    """Bytes a socket may leave unread; beyond, it is closed as too slow."""
     live_max_clients: Positive = 15_000
+    """Sockets a worker holds."""
     live_max_message_bytes: Positive = 1_024
+    """Of what a socket may say."""
     live_messages_per_second: Positive = 5
+    """Messages a socket may send."""
 
     rate_limits: bool | None = None
     """Whether callers are limited; left out, they are wherever the service is not open."""
     limit_key_reads: Positive = 600_000
     """Limits are a minute and hold for all workers together. A key is for servers."""
     limit_key_submits: Positive = 600_000
+    """Scores, and all else that writes, by one key."""
     limit_key_sockets: Positive = 6_000
+    """Sockets opened with one key."""
     limit_player_reads: Positive = 1_200
+    """Reads with one player's tokens."""
     limit_player_submits: Positive = 60
+    """Scores with one player's tokens."""
     limit_player_sockets: Positive = 60
+    """Sockets opened with one player's tokens."""
     limit_address_reads: Positive = 1_200
     """An IPv6 address counts as its network of 64 bits."""
     limit_address_submits: Positive = 60
+    """Writes from one address without a credential, where that is allowed."""
     limit_address_sockets: Positive = 60
+    """Sockets opened from one address."""
     limit_address_sign_ins: Positive = 20
     """Guests and tokens, and credentials that were wrong."""
     limit_burst_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
@@ -137,7 +176,9 @@ class Settings(BaseSettings):
     http_head_timeout: Seconds = 10.0
     """For a request's line and headers, from its first byte or from connecting."""
     http_body_timeout: Seconds = 30.0
+    """For a request's body."""
     http_keep_alive: Seconds = 15.0
+    """How long a connection may wait for its next request."""
     http_max_idle: Positive = 4_000
     """Connections a worker keeps without a request under way; beyond, the oldest is closed."""
 
@@ -149,7 +190,9 @@ class Settings(BaseSettings):
     one worker makes it. Without, `/metrics` shows the worker that was asked."""
 
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
     access_log: bool = False
+    """Whether every request makes a line of log."""
 
     @property
     def limits_on(self) -> bool:
