@@ -23,6 +23,8 @@ export default defineConfig({
   server: {
     proxy: {
       "/api": service,
+      "/docs": service,
+      "/openapi.json": service,
       "/ws": { target: service, ws: true },
     },
   },

@@ -1,0 +1,200 @@
+"""What docker-compose.yml and the Dockerfiles promise, as far as reading them can tell. On an
+engine, scripts/compose-test tries it."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.core.config import Settings
+
+TOP = Path(__file__).parents[2]
+BACKEND, FRONTEND = TOP / "backend", TOP / "frontend"
+LASTING = {"postgres", "redis", "backend", "web"}
+ONCE = {"secrets", "init"}
+
+
+@pytest.fixture(scope="module")
+def stack():
+    return yaml.safe_load((TOP / "docker-compose.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def services(stack):
+    return stack["services"]
+
+
+def test_there_is_nothing_but_what_is_checked_here(stack):
+    assert stack["services"].keys() == LASTING | ONCE
+
+
+def test_nginx_alone_is_published(services):
+    assert {name: each["ports"] for name, each in services.items() if "ports" in each} == {
+        "web": ["${WEB_PORT:-8080}:8080"]
+    }
+
+
+def test_who_can_reach_whom(stack, services):
+    assert {name: set(services[name].get("networks", ())) for name in services} == {
+        "secrets": set(), "postgres": {"data"}, "redis": {"data"}, "init": {"data"},
+        "backend": {"api", "data"}, "web": {"front", "api"},
+    }  # fmt: skip
+    assert services["secrets"]["network_mode"] == "none"
+    networks = stack["networks"]
+    assert networks["api"]["internal"]
+    assert networks["data"]["internal"]
+    # The backend believes the network that Nginx is in, and no other.
+    (config,) = networks["api"]["ipam"]["config"]
+    assert config["subnet"] in services["backend"]["environment"]["TRUSTED_PROXIES"]
+
+
+def test_every_container_is_bounded_and_can_do_little(services):
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert "privileged" not in service
+    assert {name for name, each in services.items() if "cap_add" in each} == {"secrets"}
+    assert {name for name, each in services.items() if each.get("user") == "0:0"} == {"secrets"}
+
+
+def test_what_lasts_comes_back_and_is_looked_after(services):
+    for name in LASTING:
+        assert services[name]["restart"] == "unless-stopped"
+        assert services[name]["stop_grace_period"]
+    for name in ONCE:
+        assert services[name]["restart"] == "no"
+    for name in ("postgres", "redis"):
+        assert services[name]["healthcheck"]["test"]
+    for folder in (BACKEND, FRONTEND):
+        assert "\nHEALTHCHECK " in (folder / "Dockerfile").read_text()
+
+
+def test_the_order_of_starting_and_so_of_stopping(services):
+    waits = {
+        name: {other: how["condition"] for other, how in each.get("depends_on", {}).items()}
+        for name, each in services.items()
+    }
+    well, done = "service_healthy", "service_completed_successfully"
+    assert waits == {
+        "secrets": {},
+        "postgres": {"secrets": done},
+        "redis": {"secrets": done},
+        "init": {"postgres": well, "redis": well},
+        "backend": {"init": done, "postgres": well, "redis": well},
+        "web": {"backend": well},
+    }
+
+
+def test_no_secret_is_written_down(services):
+    """Nothing by that name has a value, but for files that `secrets` makes."""
+    told = re.compile(r"secret|password|token|auth$|key$|_url", re.IGNORECASE)
+    for service in services.values():
+        for name, value in service.get("environment", {}).items():
+            if told.search(name):
+                assert name.endswith("_FILE"), name
+                assert value.startswith("/run/secrets/"), name
+    text = (TOP / "docker-compose.yml").read_text()
+    assert not re.search(r"://[^/\s]*:[^/\s]*@|--requirepass|--pass", text)
+    assert "trust" not in text.replace("TRUSTED_PROXIES", "")
+
+
+def test_who_sees_which_secrets(services):
+    seen = {
+        name: {
+            str(each).split(":")[0]
+            for each in service.get("volumes", ())
+            if "-secrets:" in str(each)
+        }
+        for name, service in services.items()
+    }
+    assert seen == {
+        "secrets": {"postgres-secrets", "redis-secrets", "backend-secrets", "admin-secrets"},
+        "postgres": {"postgres-secrets"},
+        "redis": {"redis-secrets"},
+        "init": {"backend-secrets", "admin-secrets"},
+        "backend": {"backend-secrets"},
+        "web": set(),
+    }
+
+
+def test_the_servers_keep_what_they_were_told(stack, services):
+    assert "postgres-data:/var/lib/postgresql/data" in services["postgres"]["volumes"]
+    init = services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"]
+    assert "--data-checksums" in init
+    assert init.count("scram-sha-256") == 2
+    assert not {"fsync", "synchronous_commit"} & set(re.findall(r"-c(\w+)=off", str(services)))
+    redis = services["redis"]["command"]
+    assert redis[redis.index("--appendonly") + 1] == "yes"
+    assert redis[redis.index("--maxmemory-policy") + 1] == "noeviction"
+    assert stack["volumes"].keys() >= {"postgres-data", "redis-data"}
+
+
+def test_variables_are_settings(services):
+    for name in services["backend"]["environment"]:
+        assert name.lower() in Settings.model_fields, name
+    assert services["backend"]["environment"]["AUTH_MODE"] == "closed"
+
+
+def test_the_connections_of_three_backends_fit(services):
+    (most,) = (
+        int(each.partition("=")[2])
+        for each in services["postgres"]["command"]
+        if each.startswith("-cmax_connections=")
+    )
+    pool = Settings(_env_file=None).database_pool_size
+    assert 3 * 2 * (pool + 1) + 30 <= most
+
+
+def test_the_servers_for_development_are_reached_from_this_machine_alone():
+    services = yaml.safe_load((TOP / "docker-compose.dev.yml").read_text())["services"]
+    ports = [port for each in services.values() for port in each.get("ports", ())]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert "--reload" in str(services["backend"]["command"])
+
+
+@pytest.mark.parametrize("folder", [BACKEND, FRONTEND])
+def test_images_run_without_root_and_hold_only_what_they_need(folder):
+    stages = (folder / "Dockerfile").read_text().split("\nFROM ")
+    assert re.search(r"^USER (?!root|0)", stages[-1], re.MULTILINE)
+    ignored = (folder / ".dockerignore").read_text().splitlines()
+    assert next(line for line in ignored if not line.startswith("#")) == "*"
+    copied = re.findall(r"^COPY (?!--from|<<)(.*)$", "\n".join(stages), re.MULTILINE)
+    for source in [each for line in copied for each in line.split()[:-1]]:
+        assert list(folder.glob(source)), source
+
+
+def test_the_embedded_servers_stay_out_of_the_image():
+    path = BACKEND / "docker" / "without_embedded.py"
+    spec = importlib.util.spec_from_file_location("without_embedded", path)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    whole = (BACKEND / "requirements.txt").read_text()
+    done = subprocess.run(
+        [sys.executable, "-IS", path, BACKEND / "requirements.txt"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+
+    def names(text):
+        return set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
+
+    gone = names(whole) - names(done.stdout)
+    assert gone >= program.EMBEDDED
+    # What went along was for them alone, whatever else is pinned by then.
+    asked = {program.name_of(block): program.for_whom(block) for block in blocks(whole)}
+    assert all(asked[name] <= gone for name in gone - program.EMBEDDED)
+    assert {"fastapi", "asyncpg", "redis", "numpy"} <= names(done.stdout)
+    assert all(block in whole for block in blocks(done.stdout))
+    assert all("--hash=sha256:" in block for block in blocks(done.stdout))
+
+
+def blocks(text):
+    return re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
