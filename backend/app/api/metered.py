@@ -1,14 +1,14 @@
 """Requests by route and status class, with their latencies."""
 
-import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from time import perf_counter
 
 from starlette.routing import Route
 from starlette.types import Scope
 
 from app.core.metrics.families import Family, Reading, Source, Type
-from app.core.metrics.tally import SECONDS, Histogram
+from app.core.metrics.tally import SECONDS, Counts
 
 REQUESTS = Family(
     "leaderboard_http_request_seconds",
@@ -21,27 +21,31 @@ _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class RequestMeter:
-    """One route's requests, as it answers them."""
+    """One route's requests, as it answers them: for each class of status a list of how many took
+    how long, with the sum of all times at its end. Plainer than a `Histogram`, because of what
+    this costs a hot route."""
 
     __slots__ = ("_by_class", "method", "route")
 
     def __init__(self, method: str, route: str) -> None:
         self.method = method
         self.route = route
-        self._by_class = [Histogram() for _ in _CLASSES]
+        self._by_class: list[list[float]] = [[0] * (len(SECONDS) + 2) for _ in _CLASSES]
 
     def count(self, status: int, started: float) -> None:
         """`status` 0 says that nothing was answered; `started` is of `time.perf_counter`."""
-        seconds = time.perf_counter() - started
-        histogram = self._by_class[status // 100]
-        histogram.counts[bisect_left(SECONDS, seconds)] += 1
-        histogram.total += seconds
+        seconds = perf_counter() - started
+        cells = self._by_class[status // 100]
+        cells[bisect_left(SECONDS, seconds)] += 1
+        cells[-1] += seconds
 
     def read(self) -> Iterator[Reading]:
         """Only of what there was."""
-        for status, histogram in zip(_CLASSES, self._by_class, strict=True):
-            if any(histogram.counts):
-                yield Reading(REQUESTS, (self.method, self.route, status), histogram.read())
+        for status, cells in zip(_CLASSES, self._by_class, strict=True):
+            counts = [int(count) for count in cells[:-1]]
+            if any(counts):
+                read = Counts(SECONDS, counts, cells[-1])
+                yield Reading(REQUESTS, (self.method, self.route, status), read)
 
 
 class RequestMeters:
