@@ -10,6 +10,7 @@ from app.cli.demo.command import demo
 from app.cli.maintenance import migrate, rebuild, verify
 from app.cli.provision import init, secrets
 from app.cli.serve import serve
+from app.cli.transfer.export import export
 from app.cli.watch.command import watch
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ for _command in (
     verify,
     backup,
     restore,
+    export,
     rebuild,
     migrate,
     init,

@@ -61,7 +61,7 @@ async def rebuild_all(settings: Settings) -> None:
     )
     try:
         for board in (await Boards.load(engine)).open:
-            with _progress(f"index of {board.slug}") as advance:
+            with progress_bar(f"index of {board.slug}") as advance:
                 built = await rebuild_index(RankIndex(client, settings, board), engine, advance)
             if not built:
                 raise CliError(f"the index of {board.slug} is being rebuilt by somebody else")
@@ -75,12 +75,12 @@ async def rebuild_all(settings: Settings) -> None:
 
 async def verify_all(settings: Settings) -> int:
     """How many differences there are, each told on standard output."""
-    with _progress("comparing") as advance:
+    with progress_bar("comparing") as advance:
         return await find_differences(settings, typer.echo, advance)
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; what is found goes to standard output."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
