@@ -67,7 +67,7 @@ def run_tool(
                     break
                 except subprocess.TimeoutExpired:
                     look()
-        except BaseException:
+        except BaseException:  # Ctrl-C above all: what was begun is not left running
             process.terminate()
             raise
     if process.returncode:
