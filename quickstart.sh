@@ -22,6 +22,8 @@ Usage: ./quickstart.sh [--port N] [--data DIR] [--workers N] [--host H] [--auth]
        ./quickstart.sh verify compare ledger, board and index; check the audit log
        ./quickstart.sh export standings|games|players FILE
                               rows for other programs, as CSV or NDJSON
+       ./quickstart.sh import games FILE [--dry-run]
+                              another system's games; run again, they count once
        ./quickstart.sh keys create|list|rotate|revoke
                               API keys
        ./quickstart.sh boards list|set
@@ -241,7 +243,7 @@ bench)
     set_up_app
     exec "$venv/bin/leaderboard" serve "$@"
     ;;
-serve | demo | watch | verify | backup | restore | export | rebuild | migrate | keys | boards | audit)
+serve | demo | watch | verify | backup | restore | export | import | rebuild | migrate | keys | boards | audit)
     setup "$backend/requirements.txt"
     [ "$1" != serve ] || set_up_app
     exec "$venv/bin/leaderboard" "$@"

@@ -11,6 +11,7 @@ from app.cli.maintenance import migrate, rebuild, verify
 from app.cli.provision import init, secrets
 from app.cli.serve import serve
 from app.cli.transfer.export import export
+from app.cli.transfer.importing import import_
 from app.cli.watch.command import watch
 
 app = typer.Typer(
@@ -52,5 +53,6 @@ for _command in (
     audit,
 ):
     app.command()(_command)
+app.command("import")(import_)
 app.add_typer(keys.app, name="keys")
 app.add_typer(boards.app, name="boards")

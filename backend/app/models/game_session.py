@@ -43,7 +43,8 @@ class GameSession(Base):
 
 
 class PlayerEvent(Base):
-    """What happened to a player outside of games: renamed, deactivated, reactivated.
+    """What happened to a player outside of games: renamed, deactivated, reactivated; and that old
+    games were imported, for the index's tail to find.
 
     Together with the ledger this is all that folds depend on, in one order of ids.
     """

@@ -1,6 +1,6 @@
 """Bringing the database to this version's schema, and keeping partitions ahead of time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,30 +58,43 @@ def _month(at: datetime, months: int) -> datetime:
 
 async def ensure_partitions(engine: AsyncEngine, ahead: int) -> list[str]:
     """Makes the ledger's partitions from last month to `ahead` months on, UTC. Names made."""
-    made = []
     async with engine.begin() as connection:
         await _under_lock(connection)
         now = (await connection.execute(text("SELECT now()"))).scalar_one()
-        have = set(
-            (
-                await connection.execute(
-                    text(
-                        "SELECT inhrelid::regclass::text FROM pg_inherits "
-                        "WHERE inhparent = 'game_sessions'::regclass"
-                    )
+        return await _make_partitions(connection, [_month(now, m) for m in range(-1, ahead + 1)])
+
+
+async def ensure_partitions_of(engine: AsyncEngine, moments: Iterable[datetime]) -> list[str]:
+    """Makes the ledger's partitions for these moments, however long ago, UTC. Names made."""
+    months = sorted({_month(at, 0) for at in moments})
+    async with engine.begin() as connection:
+        await _under_lock(connection)
+        return await _make_partitions(connection, months)
+
+
+async def _make_partitions(connection: AsyncConnection, months: Sequence[datetime]) -> list[str]:
+    """Those of the months, given by their first moments, that are not there yet."""
+    made = []
+    have = set(
+        (
+            await connection.execute(
+                text(
+                    "SELECT inhrelid::regclass::text FROM pg_inherits "
+                    "WHERE inhparent = 'game_sessions'::regclass"
                 )
-            ).scalars()
-        )
-        for month in range(-1, ahead + 1):
-            start, end = _month(now, month), _month(now, month + 1)
-            name = f"game_sessions_{start:%Y_%m}"
-            if name not in have:
-                await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-                await connection.execute(
-                    text(
-                        f"CREATE TABLE {name} PARTITION OF game_sessions "
-                        f"FOR VALUES FROM ('{start:%Y-%m-%d}+00') TO ('{end:%Y-%m-%d}+00')"
-                    )
+            )
+        ).scalars()
+    )
+    for start in months:
+        end = _month(start, 1)
+        name = f"game_sessions_{start:%Y_%m}"
+        if name not in have:
+            await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            await connection.execute(
+                text(
+                    f"CREATE TABLE {name} PARTITION OF game_sessions "
+                    f"FOR VALUES FROM ('{start:%Y-%m-%d}+00') TO ('{end:%Y-%m-%d}+00')"
                 )
-                made.append(name)
+            )
+            made.append(name)
     return made

@@ -30,7 +30,8 @@ SELECT user_id, max(id) AS newest FROM (
 SETTLE_STEP = 0.02
 
 MARGIN = timedelta(minutes=15)
-"""How much older than its submission a session may be dated (`played_at`), and then some."""
+"""How much older than its submission a session may be dated (`played_at`), and then some. Imported
+games may be older by years: the event beside them is found in their stead."""
 
 
 @dataclass(frozen=True, slots=True)

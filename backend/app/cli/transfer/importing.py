@@ -1,0 +1,169 @@
+"""`leaderboard import games`: another system's games, from CSV or NDJSON."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from enum import StrEnum
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
+import typer
+
+from app.cli.backing import reached
+from app.cli.database import prepare_database
+from app.cli.failures import CliError, describe, one_clear_line
+from app.cli.folder import DEFAULT_DATA, DataOption
+from app.cli.maintenance import progress_bar
+from app.cli.transfer.formats import Format, choose_format
+from app.cli.transfer.rejected import Rejected
+from app.cli.transfer.rows import Row, check_header, read_header, read_rows
+from app.core.config import Settings
+from app.core.database import create_engine
+from app.core.errors import AppError, DatabaseAway, Overloaded
+from app.core.logging import configure_logging
+from app.services.imports import BATCH, Game, Importer, look_up, settings_for_import
+from app.services.service import open_service
+
+INDEX_SECONDS = 120.0
+"""For an index that has to be built first."""
+
+
+class Into(StrEnum):
+    GAMES = "games"
+
+
+def import_(
+    _what: Annotated[
+        Into, typer.Argument(metavar="games", help="What to bring in.", show_default=False)
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the rows, and change nothing.")
+    ] = False,
+    format_: Annotated[
+        Format | None, typer.Option("--format", show_default="by the file's ending")
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Bring in games of another system, beside a running service or without one.
+
+    A row has score and username (else user_id), and may have game_mode, played_at, duration_ms,
+    won, metadata and submission_id. The file's order decides who reached a score first. Players
+    who are not there are made. Run again, with the same file or the same submission_id, a game
+    counts once. Rows that can't be taken go into FILE.rejected with the reason; the exit code is
+    then 1.
+    """
+    with one_clear_line():
+        chosen = choose_format(file.name, format_)
+        if not file.is_file():
+            raise CliError(f"there is no file {file}")
+        if chosen is Format.CSV:
+            check_header(read_header(file))
+        configure_logging("warning")
+        with reached(data) as settings, Rejected(file, chosen, is_kept=not dry_run) as rejected:
+            do = _check if dry_run else _store
+            said = asyncio.run(_on_database(do, settings, _Source(file, chosen), rejected))
+        typer.echo(f"{said}, {rejected.count:,} rows rejected.")
+        if rejected.count and not dry_run:
+            typer.echo(f"leaderboard: they are in {rejected.path}", err=True)
+    if rejected.count:
+        raise typer.Exit(1)
+
+
+class _Source:
+    """The file, read a batch at a time."""
+
+    def __init__(self, path: Path, format_: Format) -> None:
+        self._path = path
+        self._format = format_
+        with path.open("rb") as file:
+            self._digest = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+
+    def batches(self, settings: Settings) -> Iterator[list[Row]]:
+        """Told on a bar."""
+        size = self._path.stat().st_size
+        with (
+            self._path.open("rb") as read,
+            # What is no UTF-8 is its row's fault alone.
+            TextIOWrapper(read, "utf-8-sig", errors="surrogateescape", newline="") as file,
+            progress_bar(f"bytes of {self._path.name}") as advance,
+        ):
+            rows = read_rows(file, self._format, settings, self._digest)
+            while batch := list(islice(rows, BATCH)):
+                yield batch
+                advance(read.tell(), size)
+
+
+_Do = Callable[[Settings, _Source, Rejected], Awaitable[str]]
+
+
+async def _on_database(do: _Do, settings: Settings, source: _Source, rejected: Rejected) -> str:
+    """What `do` says of it. Raises CliError."""
+    try:
+        return await do(settings, source, rejected)
+    except (DatabaseAway, Overloaded) as error:
+        raise CliError(f"{error.detail} Run it again: no game counts twice.") from error
+    except asyncpg.PostgresError as error:
+        raise CliError(f"the database: {describe(error)}") from error
+
+
+async def _check(settings: Settings, source: _Source, rejected: Rejected) -> str:
+    good = 0
+    new: set[str] = set()
+    engine = create_engine(settings)
+    try:
+        for rows in source.batches(settings):
+            games, bad = _split(rows)
+            known = await look_up(engine, [game for _, game in games])
+            for row, game in games:
+                if game.username is None and game.submission.user_id not in known.ids:
+                    bad.append((row, f"user_id: there is no player {game.submission.user_id}"))
+                    continue
+                good += 1
+                if game.username is not None and game.username not in known.names:
+                    new.add(game.username.lower())
+            rejected.add(bad)
+    finally:
+        await engine.dispose()
+    return f"Nothing was changed: {good:,} games could come in, {len(new):,} players would be new"
+
+
+async def _store(settings: Settings, source: _Source, rejected: Rejected) -> str:
+    stored = replayed = 0
+    await prepare_database(settings)
+    async with open_service(settings_for_import(settings)) as service:
+        importer = Importer(service)
+        if not await importer.wait_ready(INDEX_SECONDS):
+            raise CliError("the rank index can't be used now: is Redis there?")
+        try:
+            for rows in source.batches(settings):
+                games, bad = _split(rows)
+                outcomes = await importer.store([game for _, game in games])
+                for (row, _), outcome in zip(games, outcomes, strict=True):
+                    if isinstance(outcome, AppError):
+                        bad.append((row, outcome.detail))
+                    else:
+                        stored += not outcome.replayed
+                        replayed += outcome.replayed
+                rejected.add(bad)
+        finally:
+            await importer.close()
+        await importer.tidy()
+    return (
+        f"{stored:,} games came in with {importer.players_made:,} new players, "
+        f"{replayed:,} were there already"
+    )
+
+
+def _split(rows: Iterable[Row]) -> tuple[list[tuple[Row, Game]], list[tuple[Row, str]]]:
+    """The games, and the rows that are none with the reasons."""
+    good, bad = [], []
+    for row in rows:
+        if row.game is None:
+            bad.append((row, row.problem))
+        else:
+            good.append((row, row.game))
+    return good, bad

@@ -1,0 +1,78 @@
+"""Rows that could not be taken, with the reasons: told, counted, and kept in a file."""
+
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+import typer
+
+from app.cli.transfer.files import new_file
+from app.cli.transfer.formats import Format, RawJson, encoder
+from app.cli.transfer.rows import IGNORED, Row, read_header
+
+SHOWN = 20
+"""Rows that are told one by one."""
+
+
+class Rejected:
+    """FILE.rejected: in FILE's format, with `line` and `reason` in front, so that it can be put
+    right and imported. There is none if no row is rejected; an older one is replaced."""
+
+    def __init__(self, file: Path, format_: Format, *, is_kept: bool) -> None:
+        self.path = file.with_name(f"{file.name}.rejected")
+        self.count = 0
+        self._file = file
+        self._format = format_
+        self._is_kept = is_kept
+        self._stack = ExitStack()
+        self._out: TextIO | None = None
+        self._header: tuple[str, ...] = ()
+
+    def add(self, rows: Iterable[tuple[Row, str]]) -> None:
+        """Rows of one batch with the reasons. Raises OSError."""
+        for row, reason in sorted(rows, key=lambda each: each[0].line):
+            self.count += 1
+            if self.count <= SHOWN:
+                typer.echo(f"line {row.line}: {_storable(reason)}", err=True)
+            elif self.count == SHOWN + 1:
+                typer.echo("... and more", err=True)
+            if self._is_kept:
+                self._write(row, reason)
+
+    def _write(self, row: Row, reason: str) -> None:
+        if self._out is None:
+            self._out = self._stack.enter_context(new_file(self.path))
+            if self._format is Format.CSV:
+                header = read_header(self._file)
+                self._header = ("line", "reason", *(each for each in header if each not in IGNORED))
+                self._out.write(encoder(self._format, self._header)[0])
+        given = row.given | {"line": row.line, "reason": reason}
+        if self._format is Format.CSV:
+            _, encode = encoder(self._format, self._header)
+            text = encode([[given.get(name) for name in self._header]])
+        else:
+            names = ("line", "reason", *(name for name in row.given if name not in IGNORED))
+            _, encode = encoder(self._format, names)
+            text = encode(
+                [[RawJson(json.dumps(given[name], ensure_ascii=False)) for name in names]]
+            )
+        self._out.write(_storable(text))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+def _storable(text: str) -> str:
+    """Without what is no text."""
+    return text.encode("utf-8", "replace").decode()
