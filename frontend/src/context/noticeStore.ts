@@ -1,7 +1,7 @@
 /** What just happened, newest first. */
 import { create } from "zustand";
 
-export type Tone = "passed" | "climbed" | "fell" | "news";
+export type Tone = "passed" | "climbed" | "news";
 
 export interface Notice {
   id: number;

@@ -6,16 +6,12 @@ import {
   formatNumber,
   formatScore,
   formatShare,
-  formatShort,
-  formatSigned,
 } from "./format";
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
 test("numbers", () => {
   expect(formatNumber(MOST)).toBe("9,007,199,254,740,991");
-  expect([1_234, 0, -5].map(formatSigned)).toEqual(["+1,234", "0", "-5"]);
-  expect([999, 12_400, 1_000_000].map(formatShort)).toEqual(["999", "12.4K", "1M"]);
   expect([0, 0.506, 1].map(formatShare)).toEqual(["0%", "51%", "100%"]);
   expect([99.994, 50, 0.1].map(formatFine)).toEqual(["99.99", "50", "0.1"]);
 });

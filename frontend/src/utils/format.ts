@@ -3,11 +3,6 @@
 const locales = typeof navigator === "undefined" ? ["en"] : [...navigator.languages];
 
 const whole = new Intl.NumberFormat(locales, { maximumFractionDigits: 0 });
-const signed = new Intl.NumberFormat(locales, {
-  maximumFractionDigits: 0,
-  signDisplay: "exceptZero",
-});
-const short = new Intl.NumberFormat(locales, { notation: "compact", maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(locales, { style: "percent", maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat(locales, { maximumFractionDigits: 2 });
 const moment = new Intl.DateTimeFormat(locales, { dateStyle: "medium", timeStyle: "medium" });
@@ -18,12 +13,6 @@ const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" 
 
 /** A whole number with the locale's separators. */
 export const formatNumber = (value: number): string => whole.format(value);
-
-/** The same with its sign, and none for 0. */
-export const formatSigned = (value: number): string => signed.format(value);
-
-/** As short as it gets: 12.4K. */
-export const formatShort = (value: number): string => short.format(value);
 
 /** A share from 0 to 1 in percent. */
 export const formatShare = (value: number): string => share.format(value);

@@ -19,8 +19,8 @@ test.each([
 });
 
 test("one is said otherwise than many", () => {
-  expect(text.notices.climbed(1)).toBe("You climbed 1 place");
-  expect(text.notices.climbed(1_200)).toBe("You climbed 1,200 places");
+  expect(text.board.climbed(1)).toBe("climbed 1 place");
+  expect(text.board.climbed(1_200)).toBe("climbed 1,200 places");
   expect(text.notices.severalPassedYou("Nova", 1)).toBe("Nova and 1 other passed you");
   expect(text.notices.severalPassedYou("Nova", 2)).toBe("Nova and 2 others passed you");
 });

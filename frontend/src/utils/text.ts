@@ -2,7 +2,7 @@
  * Every word that the app says, in one place, so that a translation is one more object of this
  * shape. Short and warm; errors say what to do next.
  */
-import { formatNumber, formatShare } from "./format";
+import { formatNumber } from "./format";
 
 const plural = new Intl.PluralRules("en");
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
@@ -20,7 +20,6 @@ const places = (count: number) => counted(count, "place", "places");
 
 export const text = {
   appName: "Leaderboard",
-  skipToBoard: "Skip to the board",
   skipToContent: "Skip to content",
   boardPicker: "Board",
   seasonPicker: "Season",
@@ -46,16 +45,13 @@ export const text = {
 
   board: {
     title: "Live board",
-    allModes: "All game modes",
     players,
     perMinute: (count: number) => `${formatNumber(count)} scores a minute`,
-    quiet: "Quiet right now",
     filters: "Which rows",
     all: "All",
     top: (count: number) => `Top ${formatNumber(count)}`,
     aroundMe: "Around me",
     jump: "Go to rank",
-    jumpShort: "Go",
     findMe: "Find me",
     table: "Ranking",
     rank: "Rank",
@@ -68,7 +64,6 @@ export const text = {
     noRate: "no result known",
     empty: "No scores yet. Be the first.",
     emptyHint: "Pick a name, send a score, and this board is yours to defend.",
-    emptyCall: "Send the first score",
     aroundNeedsYou: "Pick your player to see who is around you.",
     aroundNeedsScore: "Send a score and you will see who is around you.",
     failed: "The board could not be loaded.",
@@ -102,13 +97,11 @@ export const text = {
     score: "Score",
     games: "Games",
     winRate: "Win rate",
-    profile: "Your page",
     goTo: (rank: number) => `You're ${ordinal(rank)}`,
     showUp: "Show my row, further up",
     showDown: "Show my row, further down",
     open: "Open your rank and the score form",
     close: "Close",
-    gone: "This player is no longer here.",
   },
 
   notices: {
@@ -120,22 +113,17 @@ export const text = {
     youPassed: (name: string) => `You passed ${name}`,
     youPassedSeveral: (name: string, more: number) =>
       `You passed ${name} and ${counted(more, "other", "others")}`,
-    climbed: (count: number) => `You climbed ${places(count)}`,
-    fell: (count: number) => `You fell ${places(count)}`,
     newLeader: (name: string) => `${name} takes the lead`,
     entered: (name: string, rank: number) => `${name} enters at ${ordinal(rank)}`,
     rose: (name: string, count: number, rank: number) =>
       `${name} up ${formatNumber(count)} to ${ordinal(rank)}`,
-    you: "You",
   },
 
   submit: {
     title: "Send a score",
     score: "Score",
-    scoreHint: "A whole number. It adds to your total.",
     mode: "Game mode",
     duration: "Duration",
-    durationHint: "Minutes and seconds, like 1:33",
     result: "Result",
     won: "Won",
     lost: "Lost",
@@ -168,9 +156,7 @@ export const text = {
     none: (name: string) => `Nobody here is called ${name}`,
     failed: "Search is not answering. Try again in a moment.",
     results: (count: number) => counted(count, "player found", "players found"),
-    clear: "Clear",
     join: (name: string) => `Join as ${name}`,
-    joinHint: "New player",
     pickLabel: "Your name",
     pickPlaceholder: "Your name",
     taken: "That name is taken. If it's yours, pick it from the list.",
@@ -240,6 +226,4 @@ export const text = {
     rank: (rank: number, total: number) =>
       `Your rank is ${formatNumber(rank)} of ${formatNumber(total)}`,
   },
-
-  tierShare: (value: number) => formatShare(value),
 };

@@ -1,14 +1,12 @@
 import { Icon } from "./Icon";
 
 /** In which light something is told. */
-export type Tone = "passed" | "climbed" | "fell" | "news";
+export type Tone = "passed" | "climbed" | "news";
 
 export function NoticeIcon({ tone }: { tone: Tone }) {
   switch (tone) {
     case "passed":
       return <Icon name="arrowDown" className="size-4! text-passed" />;
-    case "fell":
-      return <Icon name="arrowDown" className="size-4! text-down" />;
     case "climbed":
       return <Icon name="arrowUp" className="size-4! text-up" />;
     case "news":
