@@ -36,7 +36,8 @@ async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind | None) -> None:
         if any(name == b"authorization" for name, _ in scope["headers"]):
             await charge(scope, Kind.SIGN_INS)
         raise
-    await charge(scope, kind)
+    if kind is not None and service_of(scope).limits.on:
+        await charge(scope, kind)
 
 
 async def charge(scope: Scope, kind: Kind | None, cost: int = 1) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.core.coalesce import Coalescer
 from app.core.config import Settings
@@ -47,8 +48,7 @@ class Page:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerRank:
+class PlayerRank(NamedTuple):
     """One player's rank, counted from 1."""
 
     user_id: int

@@ -288,10 +288,8 @@ class RankIndex:
 
     async def ranks(self, user_ids: Sequence[int], *, doubted: bool = False) -> Ranks:
         """Standings of these players. Raises IndexAway (unless `doubted`, without trust)."""
-        args: list[bytes | int] = []
-        for user_id in user_ids:
-            args += (*locate(user_id), user_id.to_bytes(6, "big"))
-        answer = await (self.call if doubted else self._read)("ranks", *args)
+        ids = b"".join([user_id.to_bytes(6, "big") for user_id in user_ids])
+        answer = await (self.call if doubted else self._read)("ranks", ids)
         _, epoch, position, version, players, blob = answer
         standings = [
             self._standing(rank, seen, member)
