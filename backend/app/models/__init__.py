@@ -5,6 +5,7 @@ from app.models.audit_entry import AuditEntry, AuditHead
 from app.models.base import Base, event_ids
 from app.models.board import Board, Season
 from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
+from app.models.imported import Import, ImportedRows
 from app.models.leaderboard_entry import LeaderboardEntry
 from app.models.standings_sample import StandingsSample
 from app.models.user import User
@@ -16,6 +17,8 @@ __all__ = [
     "Base",
     "Board",
     "GameSession",
+    "Import",
+    "ImportedRows",
     "LeaderboardEntry",
     "PlayerEvent",
     "Season",

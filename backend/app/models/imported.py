@@ -1,0 +1,32 @@
+"""What was imported, so that the same file never counts twice."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, LargeBinary, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class Import(Base):
+    """A file from which games came in: the SHA-256 of its bytes, and how many there are."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    begun_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class ImportedRows(Base):
+    """Rows of a file, from `first_row` to `last_row`, that are in the ledger. The first is 1.
+
+    They are written in the transaction that writes their games.
+    """
+
+    __tablename__ = "imported_rows"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    first_row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_row: Mapped[int]
