@@ -28,5 +28,5 @@ class ImportedRows(Base):
     __tablename__ = "imported_rows"
 
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), primary_key=True)
-    first_row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    last_row: Mapped[int]
+    first_row: Mapped[int]
+    last_row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -26,7 +26,7 @@ UPGRADE = (
             CONSTRAINT fk_imported_rows_import_id REFERENCES imports (id),
         first_row integer NOT NULL,
         last_row integer NOT NULL,
-        CONSTRAINT pk_imported_rows PRIMARY KEY (import_id, first_row)
+        CONSTRAINT pk_imported_rows PRIMARY KEY (import_id, last_row)
     )
     """,
 )
