@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
             yield State(
                 service=service,
                 hubs=hubs,
-                patience=Patience.of(settings, hubs.door.is_shut),
+                patience=Patience.of(settings, hubs.door.refusal),
                 metrics=counted,
             )
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.config import Config
@@ -19,10 +20,19 @@ from app.core.config import Settings
 
 MAX_HEAD_BYTES = 64 * 1024
 
+NEW_SECONDS = 1.0
+"""A connection that has said nothing for longer is none whose request is on its way."""
+
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
-TOO_MANY_SOCKETS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
 HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
+NO_SOCKET = {
+    HTTPStatus.TOO_MANY_REQUESTS: _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5",
+    HTTPStatus.SERVICE_UNAVAILABLE: _REFUSAL % b"503 Service Unavailable\r\nretry-after: 2",
+}
+
+RefuseSocket = Callable[[str | None, list[tuple[bytes, bytes]]], HTTPStatus | None]
+"""With what no socket is made for a peer with these headers, not even one to close; None: it is."""
 
 
 @dataclass(slots=True)
@@ -33,22 +43,23 @@ class Patience:
     head: float
     body: float
     max_idle: int
-    refuses_socket: Callable[[str | None, list[tuple[bytes, bytes]]], bool]
-    """Whether no socket is to be made for a peer with these headers, not even one to close."""
+    refuse_socket: RefuseSocket
+    keeps_alive: bool = True
+    """Whether connections wait for another request. False while the service stops."""
     idle: "OrderedDict[PatientProtocol, None]" = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        refuses_socket: Callable[[str | None, list[tuple[bytes, bytes]]], bool],
-    ) -> "Patience":
+    def of(cls, settings: Settings, refuse_socket: RefuseSocket) -> "Patience":
         return cls(
             settings.http_head_timeout,
             settings.http_body_timeout,
             settings.http_max_idle,
-            refuses_socket,
+            refuse_socket,
         )
+
+    def expects_request(self, now: float) -> bool:
+        """Whether somebody has connected just now and has not yet asked for anything."""
+        return any(each.cycle is None and now - each.since < NEW_SECONDS for each in self.idle)
 
     def add(self, connection: "PatientProtocol") -> None:
         """Notes that a connection waits; beyond the bound the oldest is closed."""
@@ -83,9 +94,12 @@ class PatientProtocol(HttpToolsProtocol):
         self._new_stage = False
         self._head_bytes = 0
         self._timer: TimerHandle | None = None
+        self.since = 0.0
+        """When it was made, by the loop's clock."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.since = self.loop.time()
         self._patience.add(self)
         self._set_timer(self._patience.head, self._give_up)
 
@@ -125,8 +139,9 @@ class PatientProtocol(HttpToolsProtocol):
         self._awaited = Awaited.NOTHING
         self._clear_timer()
         self._patience.idle.pop(self, None)
-        if self._patience.refuses_socket(self.client and self.client[0], self.headers):
-            self.transport.write(TOO_MANY_SOCKETS)
+        refusal = self._patience.refuse_socket(self.client and self.client[0], self.headers)
+        if refusal is not None:
+            self.transport.write(NO_SOCKET[refusal])
             self.transport.close()
             return
         super().handle_websocket_upgrade()
@@ -141,6 +156,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._awaited, self._new_stage = Awaited.BODY, True
         self._patience.idle.pop(self, None)
         super().on_headers_complete()
+        if not self._patience.keeps_alive and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._awaited, self._new_stage = Awaited.NOTHING, True

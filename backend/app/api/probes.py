@@ -3,7 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
@@ -29,10 +29,11 @@ async def live() -> Live:
 
 @router.get("/ready", responses={503: {"model": Ready, "description": "Send no traffic here."}})
 @allows(Rule.PUBLIC)
-async def ready(service: ServiceDep, response: Response) -> Ready:
+async def ready(request: Request, service: ServiceDep, response: Response) -> Ready:
     """Whether this worker should get traffic: it is not stopping, its database answers and has a
     schema. Without Redis it still is: reads come from PostgreSQL."""
-    reason = await _hindrance(service)
+    draining = request.state.hubs.door.draining
+    reason = "draining" if draining else await _hindrance(service)
     if reason is not None:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = "2"

@@ -1,12 +1,33 @@
 """The listening socket: bound once, in the parent, before anything is started."""
 
+import ctypes
 import errno
 import ipaddress
+import logging
 import socket
+import struct
+import sys
+import time
 
 from app.cli.failures import CliError
 
 BACKLOG = 4_096
+HANDSHAKE_SECONDS = 0.05
+"""For handshakes that have begun to end: a round trip."""
+TAKEN_SECONDS = 5.0
+"""For workers to take the connections that wait for them."""
+
+_SO_ATTACH_FILTER = 26
+_UNACKED_AT = 24
+"""Where tcpi_unacked lies in Linux' tcp_info: of a listener, the connections nobody has taken."""
+_NO_NEW_HANDSHAKE = (
+    (0x30, 0, 0, 13),  # load the flags, which are byte 13 of a segment
+    (0x54, 0, 0, 0x12),  # of them SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN alone?
+    (0x06, 0, 0, 0),  # then drop it
+    (0x06, 0, 0, 0xFFFFFFFF),  # or else take all of it
+)
+"""A classic BPF program: rows of code, jump if true, jump if false, operand."""
 
 
 def is_loopback(host: str) -> bool:
@@ -39,6 +60,40 @@ def listen(listener: socket.socket) -> None:
     except OSError as error:  # somebody else bound the port too, and was quicker
         host, port = listener.getsockname()[:2]
         raise _refusal(host, port, error) from error
+
+
+def let_nobody_in(listener: socket.socket) -> None:
+    """Before the listener is closed: lets no new connection begin, and waits until those that
+    have begun are a worker's. To close it at once would reset those.
+
+    Who is not let in hears nothing, tries again a second later, and is refused then: nothing was
+    sent, so a proxy may take another backend. Where there is no such filter (it is Linux') this
+    does nothing.
+    """
+    try:
+        _drop_handshakes(listener)
+    except OSError as error:
+        logging.getLogger(__name__).info("connections may be cut off at the stop: %s", error)
+        return
+    time.sleep(HANDSHAKE_SECONDS)
+    deadline = time.monotonic() + TAKEN_SECONDS
+    while _untaken(listener) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _drop_handshakes(listener: socket.socket) -> None:
+    """Raises OSError where that can't be had."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOPROTOOPT, "no socket filters here")
+    rows = b"".join(struct.pack("HBBI", *row) for row in _NO_NEW_HANDSHAKE)
+    program = ctypes.create_string_buffer(rows, len(rows))
+    filter_ = struct.pack("HP", len(_NO_NEW_HANDSHAKE), ctypes.addressof(program))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+
+
+def _untaken(listener: socket.socket) -> int:
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED_AT + 4)
+    return int(struct.unpack_from("I", info, _UNACKED_AT)[0])
 
 
 def _refusal(host: str, port: int, error: OSError) -> CliError:

@@ -63,7 +63,8 @@ def serve(
         # Imported late: a refusal above should come at once.
         from app.cli import supervisor
 
-        supervisor.run(supervisor.configure(settings, workers), listener)
+        config = supervisor.configure(settings, workers)
+        supervisor.run(config, listener, settings.drain_seconds)
 
 
 def _announce(url: str, address: Address, auth_mode: str, first_key: str | None) -> None:

@@ -1,5 +1,6 @@
 """uvicorn, in this process for one worker, as a supervisor of processes for several."""
 
+import asyncio
 import signal
 import socket
 import time
@@ -10,18 +11,21 @@ import structlog
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import Process
 
+from app.cli.draining import DrainingServer, Worker
 from app.cli.failures import CliError
-from app.cli.listening import BACKLOG
+from app.cli.listening import BACKLOG, let_nobody_in
 from app.cli.stopping import Stopped
 from app.core.config import Settings
 
 log = structlog.get_logger(__name__)
 
-DRAIN_SECONDS = 10
+FINISH_SECONDS = 10
+"""For requests to be answered, after the listener was closed."""
 HANG_SECONDS = 10
 """For a worker to close what it has open, after its requests were answered."""
+LATE_SECONDS = 5
+"""For a worker to say that it has drained, after it should have."""
 
 
 def configure(settings: Settings, workers: int) -> uvicorn.Config:
@@ -43,20 +47,22 @@ def configure(settings: Settings, workers: int) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS,
     )
 
 
-def run(config: uvicorn.Config, listener: socket.socket) -> None:
-    """Serves until a signal ends it. Raises CliError if the service could not start."""
+def run(config: uvicorn.Config, listener: socket.socket, drain_seconds: float) -> None:
+    """Serves until a signal ends it, and drains first. Raises CliError if the service could not
+    start."""
     if config.workers > 1:
-        supervisor = Supervisor(config, [listener])
+        supervisor = Supervisor(config, [listener], drain_seconds)
         supervisor.run()
         if supervisor.failed:
             raise CliError("a worker could not start, its log lines above say why")
         return
+    server = DrainingServer(config, lambda: asyncio.to_thread(let_nobody_in, listener))
     try:
-        uvicorn.Server(config).run([listener])
+        server.run([listener])
     except Stopped:
         raise
     except SystemExit as error:
@@ -64,22 +70,38 @@ def run(config: uvicorn.Config, listener: socket.socket) -> None:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's own, quicker to notice what happened, and saying so."""
+    """uvicorn's own, quicker to notice what happened, and saying so; it has its workers drain
+    before they stop."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    processes: list[Worker]  # type: ignore[assignment]
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], drain_seconds: float
+    ) -> None:
         before = signal.getsignal(signal.SIGHUP)
         super().__init__(config, sockets)
         if before is signal.SIG_IGN:  # as under nohup
             signal.signal(signal.SIGHUP, before)
         self.failed = False
+        self._drain_seconds = drain_seconds
 
     def handle_hup(self) -> None:
         """The terminal was closed: uvicorn's own handler would restart the workers and stay."""
         self.handle_term()
 
+    def handle_ttin(self) -> None:
+        """How many workers there are was said at the start; uvicorn's would not drain."""
+
+    handle_ttou = handle_ttin
+
     def init_processes(self) -> None:
+        self.processes = [self._start_worker() for _ in range(self.processes_num)]
+
+    def _start_worker(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
         with _interrupts_held():
-            super().init_processes()
+            worker.start()
+        return worker
 
     def keep_subprocess_alive(self) -> None:
         """Replaces workers that ended. uvicorn's own also pings each and waits for the answer:
@@ -94,9 +116,7 @@ class Supervisor(Multiprocess):
                 self.failed = True
                 self.should_exit.set()
                 return
-            with _interrupts_held():
-                self.processes[place] = Process(self.config, self.sockets)
-                self.processes[place].start()
+            self.processes[place] = self._start_worker()
             log.warning(
                 "worker replaced",
                 ended=process.pid,
@@ -104,9 +124,32 @@ class Supervisor(Multiprocess):
                 started=self.processes[place].pid,
             )
 
+    def terminate_all(self) -> None:
+        """Tells all to stop, after all have drained: they share one listener, and a connection
+        that waits there may be taken by any of them."""
+        self._drain()
+        for listener in self.sockets:
+            let_nobody_in(listener)
+            listener.close()
+        super().terminate_all()
+
+    def _drain(self) -> None:
+        """Waits for all that live, but not longer than that can take, nor after another signal."""
+        self.signal_queue.clear()
+        for process in self.processes:
+            process.begin_drain()
+        deadline = time.monotonic() + self._drain_seconds + LATE_SECONDS
+        while not all(process.is_drained for process in self.processes):
+            if time.monotonic() > deadline:
+                log.warning("a worker does not say that it has drained")
+                return
+            if self.signal_queue:
+                return
+            time.sleep(0.02)
+
     def join_all(self) -> None:
-        """Waits for all to drain; whoever hangs is killed."""
-        deadline = time.monotonic() + DRAIN_SECONDS + HANG_SECONDS
+        """Waits for all to finish; whoever hangs is killed."""
+        deadline = time.monotonic() + FINISH_SECONDS + HANG_SECONDS
         for process in self.processes:
             process.process.join(max(0.0, deadline - time.monotonic()))
             if process.process.is_alive():
@@ -117,11 +160,12 @@ class Supervisor(Multiprocess):
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Processes started here never see Ctrl-C, which a terminal sends to all: the supervisor
-    alone decides, and tells them by SIGTERM when to drain. (A new process inherits the mask.)
+    """Processes started here never see Ctrl-C or the end of a terminal, which tells all of them:
+    the supervisor alone decides, and tells them by SIGTERM. (A new process inherits the mask.)
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    told_to_all = [signal.SIGINT, signal.SIGHUP]
+    signal.pthread_sigmask(signal.SIG_BLOCK, told_to_all)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, told_to_all)

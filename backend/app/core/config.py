@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     live_messages_per_second: Positive = 5
     """Messages a socket may send."""
 
+    drain_seconds: Seconds = 20.0
+    """A service that is told to stop closes its sockets first, within this time."""
+    drain_sockets_per_second: Positive = 100
+    """How many of them a second, all workers together; more, where they are too many for that."""
+
     rate_limits: bool | None = None
     """Whether callers are limited; left out, they are wherever the service is not open."""
     limit_key_reads: Positive = 600_000

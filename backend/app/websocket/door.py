@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from math import ceil
 
 from app.core.addresses import Addresses
@@ -31,11 +32,22 @@ class Door:
         self._by_address: Counter[str] = Counter()
         self._second = self._told = 0
         self.clients = 0
+        self.draining = False
+        """Whether no more sockets are taken, because the service stops."""
 
-    def is_shut(self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Whether a handshake is refused before it becomes a socket. Not for the first ones in a
-        second, which so get a close code that a browser can read; and not for who shows a
-        credential: a server may come from the address of others who come too often."""
+    def refusal(
+        self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]
+    ) -> HTTPStatus | None:
+        """What a handshake is refused with before it becomes a socket, if it is. While draining
+        a proxy can so try another backend; a socket with a close code could not move."""
+        if self.draining:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.TOO_MANY_REQUESTS if self._is_shut(peer, headers) else None
+
+    def _is_shut(self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Not for the first ones in a second, which so get a close code that a browser can read;
+        and not for who shows a credential: a server may come from the address of others who come
+        too often."""
         if not self._limits.on:
             return False
         address = self._addresses.of(peer, headers)

@@ -109,6 +109,13 @@ class Hub:
             if is_unwelcome(client.caller):
                 client.dismiss(Close.TRY_AGAIN, "sign in again")
 
+    def dismiss_one(self, code: Close, reason: str) -> bool:
+        """Has one more socket closed; False if all have been told."""
+        client = next((each for each in self._clients if not each.over.is_set()), None)
+        if client is not None:
+            client.dismiss(code, reason)
+        return client is not None
+
     # What the follower tells
 
     def on_delta(self, delta: Delta) -> None:

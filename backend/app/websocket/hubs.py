@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from app.core.config import Settings
 from app.services.access.access import Access
 from app.services.boards import Boards, BoardSeason
@@ -11,7 +13,14 @@ from app.services.limits.limits import Limits
 from app.services.service import Service
 from app.services.standings import StandingsByBoard
 from app.websocket.door import Door
+from app.websocket.frames import Close
 from app.websocket.hub import Hub
+
+log = structlog.get_logger(__name__)
+
+DRAIN_STEP = 0.01
+LEAVE_SECONDS = 2.0
+"""For the last sockets to go, after they were told."""
 
 
 class Hubs:
@@ -33,6 +42,27 @@ class Hubs:
             for hub in self.all:
                 if boards.is_private(hub.standings.board.slug):
                     hub.dismiss(access.must_sign_in_again)
+
+    async def drain(self, per_second: float, seconds: float) -> None:
+        """Takes no more sockets and has those there are closed, evenly spread: so many a second,
+        or more, if `seconds` would not be enough. Ends when they have gone, at the latest a
+        little after that time."""
+        self.door.draining = True
+        clock, told = asyncio.get_running_loop().time, 0
+        began, sockets = clock(), self.door.clients
+        if not sockets:
+            return
+        log.info("draining", sockets=sockets)
+        pace = max(per_second, sockets / seconds)
+        while self.door.clients and clock() - began < seconds + LEAVE_SECONDS:
+            # Sockets that are still being let in are told as soon as a hub knows them.
+            while told < (clock() - began) * pace and self._dismiss_one():
+                told += 1
+            await asyncio.sleep(DRAIN_STEP)
+        log.info("drained", left=self.door.clients, seconds=round(clock() - began, 1))
+
+    def _dismiss_one(self) -> bool:
+        return any(hub.dismiss_one(Close.RESTARTING, "restarting") for hub in self.all)
 
     def of(self, board: BoardSeason) -> Hub:
         return self._by_key[board.key]
