@@ -348,7 +348,7 @@ def bad_ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
     ):  # fmt: skip
         url = path + given + rest
         yield replace(base, id=f"id {brief(given)}", url=url, field="user_id", body=body)
-    for given in (str(PLAYER + 998), str(2**48 - 1)):
+    for given in (str(PLAYER + 998), str(2**31), str(2**48 - 1)):
         url = path + given + rest
         yield replace(base, id=f"id {given}", url=url, status=404, code="unknown-player", body=body)
 
@@ -433,6 +433,7 @@ NOT_CURSORS = (
     "AAZL9TWvEAAAAAAAAAFg", "AAZL9TWvEAAAAAAAAAFgYgAA", "AAZL9TWv%20EAAAAAAAAAFgYg", "%00", "%ff",
     "%C3%A9" * 22, "%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2Bw", "_" * 22,
     "f_________8AAAAAAAAAAQ", "gAAAAAAAAAAAAAAAAAAAAQ", "A" * 21, "A" * 23, "A" * 65, "A" * 9_999,
+    "A4REDMxzX_9__________w", "_yNAAQDUQAAAAAAAAAAAAQ",  # the last moment and the first
 )  # fmt: skip
 
 

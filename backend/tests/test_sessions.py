@@ -24,6 +24,16 @@ FROM generate_series(1, 30) n
 """
 
 
+# Many in an hour and some at its border, in two partitions, ids in no order.
+MANY = """
+INSERT INTO game_sessions (id, user_id, score, game_mode, timestamp)
+SELECT 10000 + (n * 7919) % 1000, $1, n, CASE WHEN n % 3 = 0 THEN 'race' ELSE 'old' END,
+       date_trunc('month', now()) + (n % 5) * interval '6 days' - interval '12 days'
+       + (n % 7) * interval '30 minutes' + (n % 3 - 1) * interval '1 microsecond'
+FROM generate_series(1, 400) n
+"""
+
+
 async def get(worker: Worker, user_id: int, **query) -> dict:
     answer = await worker.client.get(f"/api/users/{user_id}/sessions", params=query)
     assert answer.status_code == 200, answer.text
@@ -95,6 +105,22 @@ async def test_pages_are_the_whole(worker, veteran):
     for limit in (1, 2, 3, 7, 29, 30, 31):
         assert await walk(worker, veteran, limit) == whole
     assert (await get(worker, veteran))["sessions"] == whole[:20]
+
+
+async def test_pages_of_games_by_the_hour(sandbox, worker):
+    (ada,) = await worker.add_players(1)
+    connection = await sandbox.connect()
+    await connection.execute(RACES)
+    await connection.execute(MANY, ada)
+    rows = await connection.fetch("SELECT * FROM game_sessions ORDER BY timestamp DESC, id DESC")
+    await connection.close()
+    whole = [row["id"] for row in rows]
+    races = [row["id"] for row in rows if row["game_mode"] == "race"]
+    assert len({row["timestamp"] for row in rows}) < len(rows)
+    for limit in (7, 50):
+        assert ids(await walk(worker, ada, limit)) == whole
+    async with sandbox.worker() as other:  # which knows of the new board
+        assert ids(await walk(other, ada, 40, board="races")) == races
 
 
 async def test_new_games_move_no_page(worker, veteran):

@@ -11,7 +11,8 @@ from app.models.base import Base, event_ids
 
 
 class GameSession(Base):
-    """One submission. Partitioned by month of `timestamp`.
+    """One submission. Partitioned by month of `timestamp`; the columns are in an order that pads
+    nothing.
 
     `id` is unique because it only ever comes from `event_ids`; ids rise with the rows' place in
     the table, so a BRIN index finds them at a thousandth of a B-tree's size.
@@ -22,16 +23,22 @@ class GameSession(Base):
     id: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, server_default=event_ids.next_value(), autoincrement=False
     )
-    user_id: Mapped[int] = mapped_column(BigInteger)
     score: Mapped[int] = mapped_column(BigInteger)
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    user_id: Mapped[int] = mapped_column(Integer)
     duration_ms: Mapped[int | None] = mapped_column(Integer)
     won: Mapped[bool | None]
     game_mode: Mapped[str]
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
 
     __table_args__ = (
-        Index("idx_session_user_timestamp", "user_id", "timestamp"),
+        # 8 bytes a key, and of the games that a player plays in one hour all but the first take 6.
+        Index(
+            "idx_session_user_timestamp",
+            "user_id",
+            text("hour_of(timestamp)"),
+            postgresql_with={"fillfactor": 100},
+        ),
         Index(
             "idx_session_id",
             "id",

@@ -18,11 +18,16 @@ from app.models.base import Base
 
 
 class User(Base):
-    """A player. The row is also the lock for all that is the player's (see ARCHITECTURE.md)."""
+    """A player. The row is also the lock for all that is the player's (see ARCHITECTURE.md).
+
+    Ids fit into an integer, which is what the ledger keeps of them.
+    """
 
     __tablename__ = "users"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger, Identity(always=True, maxvalue=2**31 - 1), primary_key=True
+    )
     username: Mapped[str]
     email: Mapped[str | None]
     join_date: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

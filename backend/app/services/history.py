@@ -34,7 +34,8 @@ SHORTEST = timedelta(seconds=1)
 
 _BEGAN = """
 SELECT timestamp AS began, now() AS now FROM game_sessions
-WHERE user_id = $1 AND ($2::text[] IS NULL OR game_mode = ANY($2)) ORDER BY timestamp LIMIT 1
+WHERE user_id = $1::bigint AND ($2::text[] IS NULL OR game_mode = ANY($2))
+ORDER BY hour_of(timestamp), timestamp LIMIT 1
 """
 
 # With the one before them, which tells how things stood when the time in question began.
@@ -58,7 +59,7 @@ SELECT width_bucket(id, $4::bigint[]) AS before, width_bucket(timestamp, $5::tim
        max(timestamp) AS at, sum(score)::bigint AS score, min(id) AS first,
        max(id) FILTER (WHERE score <> 0) AS changed
 FROM game_sessions
-WHERE user_id = $1 AND ($2::text[] IS NULL OR game_mode = ANY($2)) AND id <= $3
+WHERE user_id = $1::bigint AND ($2::text[] IS NULL OR game_mode = ANY($2)) AND id <= $3
 GROUP BY 1, 2
 """
 

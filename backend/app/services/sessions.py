@@ -11,16 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.database import raw_connection
 from app.core.errors import InvalidInput, UnknownPlayer
 
-# The first bound lets partitions be left out; within them the index has a player's games by time,
-# and only those of the same moment (of one batch) are left to be put in order of ids.
+# The bound on time lets partitions be left out; within them the index has a player's games by the
+# hour, and only those of one hour are left to be put in order. An id may be greater than any
+# player's: the cast keeps it from being taken for an integer.
 _PAGE = """
 SELECT id, score, game_mode, timestamp, duration_ms, won, metadata FROM game_sessions
-WHERE user_id = $1 AND timestamp <= $2 AND (timestamp, id) < ($2, $3)
-  AND ($4::text[] IS NULL OR game_mode = ANY($4))
-ORDER BY timestamp DESC, id DESC LIMIT $5
+WHERE user_id = $1::bigint AND hour_of(timestamp) <= hour_of($2) AND timestamp <= $2
+  AND (timestamp, id) < ($2, $3) AND ($4::text[] IS NULL OR game_mode = ANY($4))
+ORDER BY hour_of(timestamp) DESC, timestamp DESC, id DESC LIMIT $5
 """
 
 # The planner thinks of the average player, and would read and sort all games of one who has many.
+# Sorting hour by hour is another matter and stays allowed.
 IN_ORDER = "SET LOCAL enable_sort = off"
 
 _KNOWN = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
@@ -60,12 +62,15 @@ class Cursor(NamedTuple):
             cursor = cls(_EPOCH + microseconds * _MICROSECOND, session_id)
         except (ValueError, struct.error, OverflowError):
             cursor = None
-        if cursor is None or cursor.encode() != text:
+        if cursor is None or cursor.encode() != text or not OLDEST < cursor < NEWEST:
             raise InvalidInput.field("cursor", "is none that this service gave out")
         return cursor
 
 
-NEWEST = Cursor(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
+# Not the first and last moments that there are, which the driver takes for minus and plus infinity.
+OLDEST = Cursor(datetime(1, 1, 2, tzinfo=UTC), 0)
+"""After all games."""
+NEWEST = Cursor(datetime(9999, 12, 31, tzinfo=UTC), 2**63 - 1)
 """Before all games."""
 
 

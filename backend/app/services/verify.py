@@ -39,7 +39,8 @@ WITH again AS (
            count(won)::int AS decided, (count(*) FILTER (WHERE won))::int AS wins,
            coalesce(max(id) FILTER (WHERE score <> 0), min(id)) AS achieved_id, max(id) AS version
     FROM game_sessions
-    WHERE user_id > $3 AND user_id <= $4 AND ($5::text[] IS NULL OR game_mode = ANY($5))
+    WHERE user_id > $3::bigint AND user_id <= $4::bigint
+        AND ($5::text[] IS NULL OR game_mode = ANY($5))
     GROUP BY user_id
 ), folds AS (
     SELECT * FROM leaderboard
