@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from app.core.database import raw_connection
-from app.services import exports
+from app.services import exports, imported
 from app.services.imports import Game, Importer, look_up
 from app.services.rank_index.index import IndexAway
 from app.services.submissions import Receipt, Submission
@@ -13,8 +13,8 @@ LONG_AGO = datetime(2003, 5, 17, 8, 30, tzinfo=UTC)
 GAMES = 20_000
 
 
-def game(name, number, at=LONG_AGO):
-    return Game(name, Submission(0, number, "arena", None, None, at, None, f"old-{name}-{number}"))
+def game(row, name, number, at=LONG_AGO):
+    return Game(row, name, Submission(0, number, "arena", None, None, at))
 
 
 async def differences(sandbox):
@@ -24,30 +24,33 @@ async def differences(sandbox):
 
 
 async def test_the_sweeper_finds_old_games_that_were_not_indexed(sandbox, monkeypatch):
-    changes = {"played_at_window": 1e10, "writer_lanes": 1, "sweep_interval": 0.2}
+    changes = {"played_at_window": 1e10, "sweep_interval": 0.2}
     async with sandbox.worker(**changes) as worker:
-        importer = Importer(worker.service)
+        file = imported.SourceFile(b"digest", 1, [], imported.Rows())
+        importer = Importer(worker.service, await imported.begin(worker.service.engine, file))
 
         async def lost(*_):
             raise IndexAway("lost on the way")
 
         with monkeypatch.context() as patched:
             patched.setattr(type(worker.standings), "apply", lost)
-            outcomes = await importer.store([game("Nova", 5), game("Zed", 7), game("nova", 1)])
+            outcomes = await importer.store(
+                [game(1, "Nova", 5), game(2, "Zed", 7), game(3, "nova", 1)]
+            )
         assert all(isinstance(each, Receipt) for each in outcomes), outcomes
         assert importer.players_made == 2
         assert await differences(sandbox) == []
         assert [row["total_score"] for row in await worker.top()] == [7, 6]
 
         # A player's newest event is kept, and what there was before is not.
-        await importer.store([game("Nova", 9)])
+        await importer.store([game(4, "Nova", 9)])
         events = "SELECT count(*) FROM player_events WHERE kind = 'imported'"
         async with raw_connection(worker.service.engine) as connection:
             assert await connection.fetchval(events) == 3
         await importer.tidy()
         async with raw_connection(worker.service.engine) as connection:
             assert await connection.fetchval(events) == 2
-        again = await importer.store([game("Nova", 9), game("Zed", 7)])
+        again = await importer.store([game(4, "Nova", 9), game(2, "Zed", 7)])
         assert [each.replayed for each in again] == [True, True]
         await importer.close()
         assert await differences(sandbox) == []
@@ -76,5 +79,5 @@ async def test_a_large_export_comes_in_bounded_chunks(sandbox):
 
 async def test_names_are_looked_up_whatever_their_case(worker):
     (user_id,) = await worker.add_players(1, "Žofie")
-    games = [game("žOFIE-0", 1), game("Nobody", 1)]
+    games = [game(1, "žOFIE-0", 1), game(2, "Nobody", 1)]
     assert (await look_up(worker.service.engine, games)).names == {"žOFIE-0": user_id}

@@ -1,7 +1,7 @@
 """Games of another system on their way in: through the writer, with what is special about them.
 
-They may be dated at any time in the past, and their players may not be there yet. Every game has
-an idempotency key, so an import that broke off is run again and nothing counts twice.
+They may be dated at any time in the past, and their players may not be there yet. What came in is
+known by its row in the file, so an import that broke off is run again and nothing counts twice.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import RawConnection, raw_connection
-from app.core.errors import AppError, DatabaseAway, Overloaded
-from app.services import ledger
+from app.core.errors import AppError, DatabaseAway
+from app.services import imported, ledger
 from app.services.schema import ensure_partitions_of
 from app.services.service import Service
 from app.services.submissions import Receipt, Submission
@@ -56,8 +56,10 @@ DELETE FROM player_events e WHERE kind = 'imported' AND EXISTS (
 
 
 class Game(NamedTuple):
-    """A game to bring in. The name says whose it is; `submission.user_id` where there is none."""
+    """A game to bring in: its row in the file, from 1; the name says whose it is,
+    `submission.user_id` where there is none."""
 
+    row: int
     username: str | None
     submission: Submission
 
@@ -81,50 +83,68 @@ async def look_up(engine: AsyncEngine, games: Sequence[Game]) -> Known:
 
 def settings_for_import(settings: Settings) -> Settings:
     """For `open_service`: nobody calls it from outside, and games may be old."""
-    changes = {
-        "auth_mode": "open",
-        "played_at_window": _ANY_TIME,
-        "writer_lanes": 1,
-        "writer_max_batch": BATCH,
-        "writer_max_queue": 2 * BATCH,
-    }
-    return settings.model_copy(update=changes)
+    return settings.model_copy(update={"auth_mode": "open", "played_at_window": _ANY_TIME})
 
 
 class ImportWriter(Writer):
-    """Writes each player of a batch an event `imported` beside the games.
+    """Says in the games' transaction which rows of the file are in, and writes each player of a
+    batch an event `imported` beside the games.
 
     The index's tail looks for games by time as well, and would miss old ones that were committed
     and not indexed; events it finds whatever their time. An event's number is drawn before those
     of the games, so that folds keep a game as their version.
     """
 
+    _rows: dict["asyncio.Future[Receipt]", int]
+    _in_before: list[Item]
     _events: dict[int, int]
 
+    def __init__(self, service: Service, import_ids: Sequence[int]) -> None:
+        super().__init__(service.engine, service.settings, service.boards, service.standings)
+        self._import_ids = import_ids
+
+    async def write(self, games: Sequence[Game]) -> list[Receipt | BaseException]:
+        """What became of each, in order: one transaction, past the queue."""
+        new = asyncio.get_running_loop().create_future
+        items = [Item(game.submission, new()) for game in games]
+        self._rows = {item.receipt: game.row for item, game in zip(items, games, strict=True)}
+        await self._write(items)
+        return await asyncio.gather(*(item.receipt for item in items), return_exceptions=True)
+
     async def _decide(self, connection: RawConnection, items: Sequence[Item]) -> Batch:
-        user_ids = {item.submission.user_id for item in items}
+        there = await imported.lock_rows(
+            connection, self._import_ids, [self._rows[item.receipt] for item in items]
+        )
+        self._in_before = [item for item in items if self._rows[item.receipt] in there]
+        fresh = [item for item in items if self._rows[item.receipt] not in there]
+        if not fresh:
+            return Batch()
+        user_ids = {item.submission.user_id for item in fresh}
         players = await ledger.lock_players(connection, user_ids)
         self._events = {}
         if players:
             _, ids = await ledger.draw_ids(connection, len(players))
             self._events = dict(zip(players, ids, strict=True))
-        return await super()._decide(connection, items)
+        return await super()._decide(connection, fresh)
 
     async def _store(self, connection: RawConnection, batch: Batch) -> None:
         await super()._store(connection, batch)
         user_ids = sorted({row.user_id for row in batch.rows})
         events = [self._events[user_id] for user_id in user_ids]
         await connection.execute(_ADD_EVENTS, events, user_ids)
+        done = [item for item, _ in (*batch.accepted, *batch.replayed)]
+        rows = [self._rows[item.receipt] for item in done]
+        await imported.add_rows(connection, self._import_ids[0], rows)
+        # An import doesn't ask which sessions those are.
+        batch.replayed += [(item, 0) for item in self._in_before]
 
 
 class Importer:
     """Brings games in, in the order in which they come: it decides who reached a score first."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, import_ids: Sequence[int]) -> None:
         self._service = service
-        self._writer = ImportWriter(
-            service.engine, service.settings, service.boards, service.standings
-        )
+        self._writer = ImportWriter(service, import_ids)
         self._months: set[tuple[int, int]] = set()
         self.players_made = 0
 
@@ -140,17 +160,16 @@ class Importer:
 
     async def store(self, games: Sequence[Game]) -> list[Receipt | AppError]:
         """What became of each, up to `BATCH` of them, in order; players who are not there are
-        made. Raises DatabaseAway, Overloaded: what was stored by then is found again."""
+        made. Raises DatabaseAway: what was stored by then is found again."""
         await self._make_partitions(game.submission.played_at for game in games)
-        submissions = await self._name(games)
+        named = await self._name(games)
         outcomes: dict[int, Receipt | AppError] = {}
         left = list(range(len(games)))
         for last in (False,) * (TRIES - 1) + (True,):
-            futures = [self._writer.submit(submissions[at]) for at in left]
-            results = await asyncio.gather(*futures, return_exceptions=True)
+            results = await self._writer.write([named[at] for at in left])
             again = []
             for at, result in zip(left, results, strict=True):
-                if isinstance(result, DatabaseAway | Overloaded):
+                if isinstance(result, DatabaseAway):
                     if last:
                         raise result
                     again.append(at)
@@ -180,8 +199,8 @@ class Importer:
             await ensure_partitions_of(self._service.engine, [wanted[month] for month in missing])
             self._months |= missing
 
-    async def _name(self, games: Sequence[Game]) -> list[Submission]:
-        """The submissions with their players' ids."""
+    async def _name(self, games: Sequence[Game]) -> list[Game]:
+        """The games with their players' ids."""
         known = await look_up(self._service.engine, games)
         new = [
             each.username for each in games if each.username and each.username not in known.names
@@ -191,8 +210,10 @@ class Importer:
                 self.players_made += len(await connection.fetch(_MAKE_PLAYERS, new))
             known = await look_up(self._service.engine, games)
         return [
-            each.submission
+            each
             if each.username is None
-            else each.submission._replace(user_id=known.names[each.username])
+            else each._replace(
+                submission=each.submission._replace(user_id=known.names[each.username])
+            )
             for each in games
         ]

@@ -1,7 +1,6 @@
 """`leaderboard import games`: another system's games, from CSV or NDJSON."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
 from io import TextIOWrapper
@@ -22,8 +21,9 @@ from app.cli.transfer.rejected import Rejected
 from app.cli.transfer.rows import Row, check_header, read_header, read_rows
 from app.core.config import Settings
 from app.core.database import create_engine
-from app.core.errors import AppError, DatabaseAway, Overloaded
+from app.core.errors import AppError, DatabaseAway
 from app.core.logging import configure_logging
+from app.services.imported import Rows, begin, recognise
 from app.services.imports import BATCH, Game, Importer, look_up, settings_for_import
 from app.services.service import open_service
 
@@ -52,9 +52,10 @@ def import_(
 
     A row has score and username (else user_id), and may have game_mode, played_at, duration_ms,
     won, metadata and submission_id. The file's order decides who reached a score first. Players
-    who are not there are made. Run again, with the same file or the same submission_id, a game
-    counts once. Rows that can't be taken go into FILE.rejected with the reason; the exit code is
-    then 1.
+    who are not there are made. Run again with the same file, or with one that has grown at its
+    end, a game counts once; in another file it does so for IDEMPOTENCY_HOURS, with the same
+    submission_id. Rows that can't be taken go into FILE.rejected with the reason; the exit code
+    is then 1.
     """
     with one_clear_line():
         chosen = choose_format(file.name, format_)
@@ -77,24 +78,23 @@ class _Source:
     """The file, read a batch at a time."""
 
     def __init__(self, path: Path, format_: Format) -> None:
-        self._path = path
+        self.path = path
         self._format = format_
-        with path.open("rb") as file:
-            self._digest = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
-    def batches(self, settings: Settings) -> Iterator[list[Row]]:
-        """Told on a bar."""
-        size = self._path.stat().st_size
+    def batches(self, settings: Settings, known: Rows) -> Iterator[list[Row]]:
+        """Those rows that are not in. Told on a bar."""
+        size = self.path.stat().st_size
         with (
-            self._path.open("rb") as read,
+            self.path.open("rb") as read,
             # What is no UTF-8 is its row's fault alone.
             TextIOWrapper(read, "utf-8-sig", errors="surrogateescape", newline="") as file,
-            progress_bar(f"bytes of {self._path.name}") as advance,
+            progress_bar(f"bytes of {self.path.name}") as advance,
         ):
-            rows = read_rows(file, self._format, settings, self._digest)
+            rows = read_rows(file, self._format, settings, known)
             while batch := list(islice(rows, BATCH)):
                 yield batch
                 advance(read.tell(), size)
+            advance(size, size)
 
 
 _Do = Callable[[Settings, _Source, Rejected], Awaitable[str]]
@@ -104,7 +104,7 @@ async def _on_database(do: _Do, settings: Settings, source: _Source, rejected: R
     """What `do` says of it. Raises CliError."""
     try:
         return await do(settings, source, rejected)
-    except (DatabaseAway, Overloaded) as error:
+    except DatabaseAway as error:
         raise CliError(f"{error.detail} Run it again: no game counts twice.") from error
     except asyncpg.PostgresError as error:
         raise CliError(f"the database: {describe(error)}") from error
@@ -115,7 +115,8 @@ async def _check(settings: Settings, source: _Source, rejected: Rejected) -> str
     new: set[str] = set()
     engine = create_engine(settings)
     try:
-        for rows in source.batches(settings):
+        file = await recognise(engine, source.path)
+        for rows in source.batches(settings, file.rows):
             games, bad = _split(rows)
             known = await look_up(engine, [game for _, game in games])
             for row, game in games:
@@ -128,18 +129,22 @@ async def _check(settings: Settings, source: _Source, rejected: Rejected) -> str
             rejected.add(bad)
     finally:
         await engine.dispose()
-    return f"Nothing was changed: {good:,} games could come in, {len(new):,} players would be new"
+    return (
+        f"Nothing was changed: {good:,} games could come in, {len(new):,} players would be new, "
+        f"{len(file.rows):,} games are there already"
+    )
 
 
 async def _store(settings: Settings, source: _Source, rejected: Rejected) -> str:
-    stored = replayed = 0
     await prepare_database(settings)
     async with open_service(settings_for_import(settings)) as service:
-        importer = Importer(service)
+        file = await recognise(service.engine, source.path)
+        stored, there = 0, len(file.rows)
+        importer = Importer(service, await begin(service.engine, file))
         if not await importer.wait_ready(INDEX_SECONDS):
             raise CliError("the rank index can't be used now: is Redis there?")
         try:
-            for rows in source.batches(settings):
+            for rows in source.batches(settings, file.rows):
                 games, bad = _split(rows)
                 outcomes = await importer.store([game for _, game in games])
                 for (row, _), outcome in zip(games, outcomes, strict=True):
@@ -147,14 +152,16 @@ async def _store(settings: Settings, source: _Source, rejected: Rejected) -> str
                         bad.append((row, outcome.detail))
                     else:
                         stored += not outcome.replayed
-                        replayed += outcome.replayed
+                        there += outcome.replayed
                 rejected.add(bad)
         finally:
             await importer.close()
         await importer.tidy()
+    if there and not stored and file.imported_at is not None:
+        return f"This file was imported on {file.imported_at:%Y-%m-%d %H:%M} UTC: nothing was added"
     return (
         f"{stored:,} games came in with {importer.players_made:,} new players, "
-        f"{replayed:,} were there already"
+        f"{there:,} were there already"
     )
 
 

@@ -19,6 +19,7 @@ from app.core.errors import InvalidInput
 from app.schemas.common import UserId
 from app.schemas.scores import ScoreSubmission
 from app.schemas.users import Username
+from app.services.imported import Rows
 from app.services.imports import Game
 from app.services.submissions import Submission
 from app.services.writer import CLOCK_SKEW
@@ -42,7 +43,7 @@ _COLUMNS = (*GameRow.model_fields, *IGNORED)
 
 
 class Row(NamedTuple):
-    """A row of the file, from 1 by its first line: a game, or the problem with it."""
+    """A row of the file, told by its first line, from 1: a game, or the problem with it."""
 
     line: int
     given: dict[str, Any]
@@ -50,23 +51,21 @@ class Row(NamedTuple):
     problem: str
 
 
-def read_rows(file: TextIO, format_: Format, settings: Settings, digest: str) -> Iterator[Row]:
-    """The rows in order. `digest` names the file: a game without a `submission_id` is known by it
-    and by its line."""
+def read_rows(file: TextIO, format_: Format, settings: Settings, known: Rows) -> Iterator[Row]:
+    """The rows in order, without those that are in by now."""
     read = _read_csv if format_ is Format.CSV else _read_ndjson
-    for line, given, problem in read(file):
+    for number, (line, given, problem) in enumerate(read(file), 1):
+        if number in known:
+            continue
         if problem:
             yield Row(line, given, None, problem)
             continue
         try:
             wanted = {name: value for name, value in given.items() if name not in IGNORED}
-            game = _check(_typed(wanted) if format_ is Format.CSV else wanted, settings)
+            game = _check(number, _typed(wanted) if format_ is Format.CSV else wanted, settings)
         except InvalidInput as error:
             yield Row(line, given, None, error.detail)
         else:
-            if game.submission.key is None:
-                submission = game.submission._replace(key=f"import {digest} {line}")
-                game = game._replace(submission=submission)
             yield Row(line, given, game, "")
 
 
@@ -137,7 +136,7 @@ def _typed(cells: dict[str, str]) -> dict[str, Any]:
     return row
 
 
-def _check(given: dict[str, Any], settings: Settings) -> Game:
+def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
     """Raises InvalidInput, as a submission is refused."""
     try:
         row = GameRow.model_validate_json(json.dumps(given, ensure_ascii=False).encode())
@@ -160,7 +159,7 @@ def _check(given: dict[str, Any], settings: Settings) -> Game:
         metadata,
         row.submission_id,
     )
-    return Game(row.username, submission)
+    return Game(number, row.username, submission)
 
 
 def _in_the_past(at: datetime) -> datetime:

@@ -1,0 +1,186 @@
+"""A game of a file counts once for good: repeated, broken off, grown or twice at once."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from cli_helpers import COMMAND, environment
+
+from app.services.imported import Rows
+from app.services.verify import verify
+
+GAMES = 12_000
+
+
+@pytest.fixture
+async def database(sandbox):
+    connection = await sandbox.connect()
+    yield connection
+    await connection.close()
+
+
+async def begin(sandbox, file, *more):
+    """`leaderboard import games` on the sandbox's servers."""
+    settings = sandbox.settings
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, "import", "games", str(file), *more,
+        env=environment(
+            DATABASE_URL=settings.database_url,
+            REDIS_URL=settings.redis_url,
+            REDIS_PREFIX=settings.redis_prefix,
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def bring(sandbox, file, *more, code=0):
+    """What it says at its end."""
+    process = await begin(sandbox, file, *more)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == code, (out, err)
+    return out.decode().rstrip()
+
+
+def lines(first, last):
+    return "".join(
+        json.dumps({"username": f"p{number % 40}", "score": number, "won": number % 2 == 0}) + "\n"
+        for number in range(first, last + 1)
+    )
+
+
+async def total(database):
+    """Games and their scores, in the ledger and on the board."""
+    ledger = await database.fetchrow("SELECT count(*), sum(score)::bigint FROM game_sessions")
+    board = await database.fetchrow(
+        "SELECT sum(games_played)::bigint, sum(total_score)::bigint FROM leaderboard"
+    )
+    assert tuple(board) == tuple(ledger)
+    return tuple(ledger)
+
+
+async def forget_keys(database):
+    """What IDEMPOTENCY_HOURS does when they are over."""
+    await database.execute("DELETE FROM submission_keys")
+
+
+async def all_agree(sandbox):
+    found = []
+    await verify(sandbox.make_settings(), found.append)
+    assert found == []
+
+
+async def test_a_file_repeated_and_grown(sandbox, database, tmp_path):
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, 2_500))
+    assert await bring(sandbox, file) == (
+        "2,500 games came in with 40 new players, 0 were there already, 0 rows rejected."
+    )
+    once = await total(database)
+    assert once == (2_500, 2_500 * 2_501 // 2)
+    assert await database.fetchval("SELECT count(*) FROM submission_keys") == 0
+
+    await forget_keys(database)
+    again = await bring(sandbox, file)
+    begun = await database.fetchval("SELECT begun_at FROM imports")
+    assert again == (
+        f"This file was imported on {begun:%Y-%m-%d %H:%M} UTC: nothing was added, 0 rows rejected."
+    )
+    assert await total(database) == once
+
+    with file.open("a") as out:
+        out.write(lines(2_501, 2_700))
+    tried = await bring(sandbox, file, "--dry-run")
+    assert "200 games could come in, 0 players would be new, 2,500 games are there already" in tried
+    grown = await bring(sandbox, file)
+    assert grown.startswith("200 games came in with 0 new players, 2,500 were there already")
+    assert await total(database) == (2_700, 2_700 * 2_701 // 2)
+    assert "nothing was added" in await bring(sandbox, file)
+
+    # Another beginning is another file.
+    file.write_text(lines(2, 3))
+    assert (await bring(sandbox, file)).startswith("2 games came in")
+    await all_agree(sandbox)
+
+
+async def test_a_last_line_that_goes_on_is_another_row(sandbox, database, tmp_path):
+    file = tmp_path / "g.csv"
+    file.write_text("username,score\nNova,1\nNova,2")
+    await bring(sandbox, file)
+    file.write_text("username,score\nNova,1\nNova,2\r\nNova,30\r\n")
+    assert (await bring(sandbox, file)).startswith("1 games came in")
+    assert await total(database) == (3, 33)
+    file.write_text("username,score\nNova,1\nNova,25\n")
+    assert (await bring(sandbox, file)).startswith("2 games came in")
+
+
+async def test_refused_rows_are_tried_again(sandbox, database, tmp_path):
+    file = tmp_path / "g.csv"
+    rows = ["user_id,username,score,submission_id"]
+    rows += [",Nova,1,a", "9,,2,b", ",Nova,4,c", ",Nova,nine,d", "9,,8,", ",Zed,16,a"]
+    file.write_text("\n".join(rows))
+    done = await bring(sandbox, file, code=1)
+    assert done.startswith("2 games came in with 2 new players")
+    assert done.endswith("4 rows rejected.")
+    assert await total(database) == (2, 5)
+
+    await database.execute(
+        "INSERT INTO users (id, username) OVERRIDING SYSTEM VALUE VALUES (9,'n')"
+    )
+    again = await bring(sandbox, file, code=1)
+    # The row of a player who was not there is in, and one with another game's id is still refused.
+    assert again == "2 games came in with 0 new players, 2 were there already, 2 rows rejected."
+    assert await total(database) == (4, 15)
+    rejected = (tmp_path / "g.csv.rejected").read_text().splitlines()
+    assert [row.split(",")[0] for row in rejected] == ["line", "5", "7"]
+
+    # A game that another file brought in under its id counts as there for this file too.
+    other = tmp_path / "other.csv"
+    other.write_text("username,score,submission_id\nNova,1,a\nNova,32,e\n")
+    assert (await bring(sandbox, other)).startswith("1 games came in with 0 new players, 1 were")
+    await forget_keys(database)
+    assert "nothing was added" in await bring(sandbox, other)
+    assert await total(database) == (5, 47)
+    await all_agree(sandbox)
+
+
+async def test_an_import_that_was_killed_goes_on_where_it_was(sandbox, database, tmp_path):
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, GAMES))
+    process = await begin(sandbox, file)
+    async with asyncio.timeout(60):
+        while await database.fetchval("SELECT count(*) FROM game_sessions") < 3_000:
+            await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    await process.communicate()
+    await forget_keys(database)
+    kept, _ = await total(database)
+    assert 3_000 <= kept < GAMES
+    assert await bring(sandbox, file) == (
+        f"{GAMES - kept:,} games came in with 0 new players, {kept:,} were there already, "
+        "0 rows rejected."
+    )
+    assert await total(database) == (GAMES, GAMES * (GAMES + 1) // 2)
+    await all_agree(sandbox)
+
+
+async def test_two_imports_of_one_file_at_once(sandbox, database, tmp_path):
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, GAMES))
+    said = await asyncio.gather(bring(sandbox, file), bring(sandbox, file))
+    assert all("0 rows rejected" in each for each in said), said
+    assert await total(database) == (GAMES, GAMES * (GAMES + 1) // 2)
+    runs = await database.fetch("SELECT first_row, last_row FROM imported_rows ORDER BY last_row")
+    assert len(Rows(map(tuple, runs))) == GAMES
+    await all_agree(sandbox)
+
+
+def test_rows():
+    rows = Rows([(7, 9), (1, 1), (10, 10)])
+    assert [row for row in range(12) if row in rows] == [1, 7, 8, 9, 10]
+    assert len(rows) == 5
+    assert len(Rows()) == 0
+    assert sys.maxsize not in Rows()
