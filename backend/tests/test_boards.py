@@ -1,6 +1,16 @@
 """Boards: their rules, bounds, tiers and seasons, as loaded at start."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+
+from app.main import create_app
+from app.services import exports
+from app.services.access.callers import OPEN
+from app.websocket.frames import Close
 
 BOARDS = "/api/boards"
 MAX = 2**53 - 1
@@ -88,3 +98,50 @@ async def test_bounds_and_tiers_are_settings(sandbox):
         assert [each["name"] for each in board["tiers"]] == ["Gods", "Mortals"]
         assert board["limits"]["max_duration_ms"] == 1_000
         assert board["limits"]["max_metadata_bytes"] == 64
+
+
+def season_reads(sandbox) -> list[tuple[str, str]]:
+    """(method, path) of every operation that takes a season."""
+    return [
+        (method, path)
+        for path, methods in create_app(sandbox.settings).openapi()["paths"].items()
+        for method, operation in methods.items()
+        if "season" in {each["name"] for each in operation.get("parameters", ())}
+    ]
+
+
+async def test_only_the_current_season_has_standings(sandbox):
+    connection = await sandbox.connect()
+    await connection.execute("INSERT INTO seasons (board_id, number) VALUES (1, 2)")
+    await connection.close()
+    operations = season_reads(sandbox)
+    assert len(operations) >= 6, operations
+    async with sandbox.worker() as worker:
+        (player,) = await worker.add_players(1)
+        await worker.submit(player, 5)
+        for method, path in operations:
+            url = path.format(user_id=player)
+            body = {"json": {"user_ids": [player]}} if method == "post" else {}
+            for query, status in (("", 200), ("?season=2", 200), ("?season=1", 404)):
+                answer = await worker.client.request(method, url + query, **body)
+                assert answer.status_code == status, (method, url, query, answer.text)
+                if status != 200:
+                    assert answer.json()["code"] == "unknown-season"
+        seasons = (await get(worker, "/global/seasons"))["seasons"]
+        assert [(each["number"], each["current"]) for each in seasons] == [(2, True), (1, False)]
+        # An export reads SQL alone, so it can have them all.
+        past = worker.service.boards.find_stored(None, 1, OPEN)
+        async with exports.open_export(worker.service.engine, exports.standings_of(past)) as (
+            rows,
+            _,
+        ):
+            assert rows == 0
+    async with sandbox.serve() as address:
+        for path in ("/ws/leaderboard", f"/ws/leaderboard/{player}"):
+            async with connect(f"ws://{address}{path}?season=2") as socket:
+                await asyncio.wait_for(socket.recv(), 5)
+            async with connect(f"ws://{address}{path}?season=1") as socket:
+                with pytest.raises(websockets.ConnectionClosed) as closed:
+                    await asyncio.wait_for(socket.recv(), 5)
+                assert closed.value.rcvd.code == Close.BAD_REQUEST
+                assert "season" in closed.value.rcvd.reason

@@ -209,8 +209,15 @@ class Boards:
         return found
 
     def find(self, slug: str | None, season: int | None, caller: Caller) -> BoardSeason:
-        """The board as a caller named it. Raises UnknownBoard, UnknownSeason; of a private board,
-        Unauthenticated or Forbidden."""
+        """The board as a caller named it, with standings to read. Raises UnknownBoard,
+        UnknownSeason; of a private board, Unauthenticated or Forbidden."""
+        found = self.find_stored(slug, season, caller)
+        if found is not self._current[found.slug]:
+            raise UnknownSeason(f"Board {found.slug!r} has standings of its current season alone.")
+        return found
+
+    def find_stored(self, slug: str | None, season: int | None, caller: Caller) -> BoardSeason:
+        """The board in any season that the database has. Raises as `find` does."""
         current = self._current.get(slug or DEFAULT_BOARD)
         if current is None:
             raise UnknownBoard(f"There is no board {slug!r}.")

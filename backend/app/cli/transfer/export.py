@@ -100,7 +100,7 @@ async def _export(
     done = 0
     try:
         if what is What.STANDINGS:
-            found = (await Boards.load(engine)).find(*board, OPEN)
+            found = (await Boards.load(engine)).find_stored(*board, OPEN)
             export = exports.standings_of(found)
         else:
             export = exports.games() if what is What.GAMES else exports.players(emails=emails)
