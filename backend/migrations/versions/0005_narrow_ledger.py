@@ -7,8 +7,8 @@ transaction: it is this version's ledger or the last one's, whatever happens.
 Meanwhile games can be read and none can be written: writers wait, and answer 503 with `Retry-After`
 when their time is up. Only the exchange at the end, a few milliseconds, keeps readers out too; it
 waits 5 s for those who still read, and fails if one reads on (an export does), which changes
-nothing. It takes 4 s for a million games on 2 cores, and until it is done as much room on disk as
-the new ledger needs. Rights that others were given on the table have to be given again.
+nothing. A million games take 2 to 4 s on 2 cores, and until the end the old ledger and the new one
+are both on disk. Rights that others were given on the table have to be given again.
 
 Revision ID: 0005
 Revises: 0004
