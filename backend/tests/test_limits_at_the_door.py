@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.main import create_app
 from app.websocket.frames import Close
-from tests.access_helpers import CLOSED, PRIVATE_BOARD, Closed, bearer, closed
+from tests.access_helpers import CLOSED, PRIVATE_BOARD, Closed, bearer, closed, forged
 from tests.conftest import serve
 
 TOP = "/api/leaderboard/top"
@@ -119,6 +119,22 @@ async def test_wrong_credentials(there):
     assert (await there.ask("nothing", "GET", TOP)).status_code == 200
 
 
+async def test_a_token_that_is_over_is_no_attempt(there):
+    """Of all players behind one address the tokens end overnight; keys that are over count."""
+    told = set()
+    for _ in range(6):
+        answer = await there.ask("expired token", "GET", TOP)
+        told.add((answer.status_code, answer.json()["detail"], "ratelimit" in answer.headers))
+    assert len(told) == 1, told
+    forgery = forged("another secret of thirty-two bytes", sub=str(there.there.player), exp=1)
+    answers = [await there.client.get(TOP, headers=bearer(forgery)) for _ in range(2)]
+    assert [each.status_code for each in answers] == [401, 401]
+    assert told == {(401, answers[0].json()["detail"], False)}
+    for who in ("expired", "revoked"):
+        assert (await there.ask(who, "GET", TOP)).status_code == 429
+    assert (await there.ask("expired token", "GET", TOP)).status_code == 401
+
+
 async def test_guests(there):
     answers = [
         await there.client.post("/api/auth/guest", json={"username": f"guest-{number}"})
@@ -160,6 +176,9 @@ async def test_sockets_are_counted_as_they_open(sandbox):
         codes = [await outcome(address) for _ in range(4)]
         assert codes == [None, None, Close.TRY_AGAIN, Close.TRY_AGAIN]
         wrong = {"additional_headers": bearer("lb_abcdefgh_wrong")}
+        over = {"additional_headers": bearer(forged(exp=1))}
+        codes = [await outcome(address, **over) for _ in range(4)]
+        assert codes == [Close.UNAUTHENTICATED] * 4
         codes = [await outcome(address, **wrong) for _ in range(4)]
         assert codes == [Close.UNAUTHENTICATED] * 2 + [Close.TRY_AGAIN] * 2
 

@@ -29,11 +29,12 @@ def kind_of(methods: Collection[str], path: str) -> Kind | None:
 
 async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind | None) -> None:
     """Admits a request and counts it. Whoever shows a wrong credential too often is told that,
-    and not whether the next one is right. Raises what `admit` does, RateLimited."""
+    and not whether the next one is right; a player's token that is over is no such attempt.
+    Raises what `admit` does, RateLimited."""
     try:
         admit(scope, rule)
-    except Unauthenticated:
-        if any(name == b"authorization" for name, _ in scope["headers"]):
+    except Unauthenticated as error:
+        if error.is_guess and any(name == b"authorization" for name, _ in scope["headers"]):
             await charge(scope, Kind.SIGN_INS)
         raise
     if kind is not None and service_of(scope).limits.on:

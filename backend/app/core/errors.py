@@ -74,8 +74,10 @@ class Unauthenticated(AppError):
     code = "unauthenticated"
     title = "A valid credential is needed"
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_guess: bool = True) -> None:
         super().__init__("Send a valid key or token as `Authorization: Bearer ...`.")
+        self.is_guess = is_guess
+        """False for a token that was ours and is over: who shows it tries nothing out."""
 
 
 class Forbidden(AppError):

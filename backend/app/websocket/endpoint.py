@@ -100,7 +100,7 @@ def _admit(websocket: WebSocket, service: Service, rule: Rule) -> Caller:
 async def _weigh(error: AppError, door: Door, address: str) -> AppError:
     """What a refused client is told. Wrong credentials are counted: after too many of them it
     is told that, and not whether the next one is right."""
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated) and error.is_guess:
         try:
             await door.count_failure(address)
         except RateLimited as limited:

@@ -103,8 +103,10 @@ class Access:
             raise Unauthenticated
         text = authorization[7:].strip().decode("latin-1")
         caller = self._keys.find(text) if text.startswith(MARK) else self.tokens.find(text)
-        if caller is None or caller.deadline <= time.monotonic():
+        if caller is None:
             raise Unauthenticated
+        if caller.deadline <= time.monotonic():
+            raise Unauthenticated(is_guess=caller.key_id is not None)
         while len(self._good) >= MAX_REMEMBERED:
             del self._good[next(iter(self._good))]
         self._good[authorization] = caller
