@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import structlog
 import uvicorn
@@ -163,6 +164,8 @@ def _interrupts_held() -> Iterator[None]:
     """Processes started here never see Ctrl-C or the end of a terminal, which tells all of them:
     the supervisor alone decides, and tells them by SIGTERM. (A new process inherits the mask.)
     """
+    # Which starts with the first process otherwise, and then lets the signals through again.
+    resource_tracker.ensure_running()
     told_to_all = [signal.SIGINT, signal.SIGHUP]
     signal.pthread_sigmask(signal.SIG_BLOCK, told_to_all)
     try:

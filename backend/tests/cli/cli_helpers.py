@@ -83,13 +83,13 @@ def eventually(condition, timeout=15.0):
 class Service:
     """`leaderboard serve` on a data folder, on a free port."""
 
-    def __init__(self, data, *arguments, wait=True):
+    def __init__(self, data, *arguments, wait=True, **changes):
         self.data = data
         self.errors = (data.parent / f"{data.name}.stderr").open("w+")
         self.process = subprocess.Popen(
             [*COMMAND, "serve", "--port", "0", "--data", str(data), *arguments],
             cwd="/",
-            env=environment(),
+            env=environment(**changes),
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
