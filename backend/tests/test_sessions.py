@@ -86,6 +86,40 @@ async def test_games_as_they_were_sent(worker):
     assert await get(worker, ada) == page
 
 
+NUMBERS = {
+    "12345678901234567890": "12345678901234567890",
+    "9" * 4_000: "9" * 4_000,
+    "1e400": "1" + "0" * 400,
+    "0.1000000000000000055": "0.1000000000000000055",
+    "0.10": "0.10",
+    "-1.50E+2": "-150",
+    "2.5e-7": "0.00000025",
+    "-0": "0",
+    "-0.0": "0.0",
+    "123456789.123456789123456789e300": "123456789123456789123456789" + "0" * 282,
+}
+"""How they are sent, and how they are answered: the same numbers, written out."""
+
+
+@pytest.mark.parametrize("way", ["alone", "in a batch", "beside a bad one"])
+async def test_numbers_in_metadata_are_kept_exactly(worker, way):
+    (ada,) = await worker.add_players(1)
+    for number, written_out in NUMBERS.items():
+        metadata = f'{{"in": [{{"it": {number}}}, "1e5 \u00e9"], "v": 1}}'
+        item = f'{{"user_id": {ada}, "score": 1, "metadata": {metadata}}}'
+        others = {"in a batch": f"{item}, ", "beside a bad one": f'{{"score": 1.5}}, {item}, '}
+        batch = f'{{"submissions": [{others.get(way)}{item}]}}'
+        answer = await worker.client.post(
+            "/api/leaderboard/submit" + ("" if way == "alone" else "/batch"),
+            content=(item if way == "alone" else batch).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 200, answer.text
+        answer = await worker.client.get(f"/api/users/{ada}/sessions?limit=1")
+        told = f'"metadata":{{"v": 1, "in": [{{"it": {written_out}}}, "1e5 \u00e9"]}}}}'
+        assert told in answer.text, answer.text
+
+
 @pytest.fixture
 async def veteran(sandbox, worker) -> int:
     """A player with 30 games, many at the same moment, on both sides of a partition's border."""

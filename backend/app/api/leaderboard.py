@@ -23,6 +23,7 @@ from app.api.hot_route import (
     whole_number,
 )
 from app.api.limiting import charge_items
+from app.api.metadata import keep_numbers
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
 from app.api.submission import to_submission
@@ -133,6 +134,7 @@ async def _serve_submit(scope: Scope, receive: Receive) -> tuple[int, Headers, b
         given = _submission.validate_json(body)
     except ValidationError as error:
         raise invalid_input(error) from error
+    keep_numbers([given], body)
     receipt = await service.writer.submit(to_submission(given, key, service, scope["caller"]))
     return 200, [JSON], b"{%b}" % _result(receipt)
 
@@ -150,6 +152,7 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
     body = await read_json(scope, receive, service.settings.max_body_bytes)
     key = _idempotency_key(scope)
     items = _parse_batch(body, service.settings.max_batch)
+    keep_numbers(items, body)
     await charge_items(scope, len(items))
     if not service.writer.room_for(len(items)):
         raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")

@@ -43,7 +43,9 @@ class ScoreSubmission(Strict):
     metadata: Annotated[
         dict[str, Any] | None,
         Field(
-            description="An object of at most 4 kB, kept with the session.", examples=[{"level": 7}]
+            description="An object of at most 4 kB, kept with the session. Its numbers are kept "
+            "exactly, whatever a double would make of them, and answered written out.",
+            examples=[{"level": 7}],
         ),
     ] = None
     submission_id: SubmissionKey | None = None

@@ -4,7 +4,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +15,7 @@ from app.core.errors import InvalidInput, UnknownPlayer
 # hour, and only those of one hour are left to be put in order. An id may be greater than any
 # player's: the cast keeps it from being taken for an integer.
 _PAGE = """
-SELECT id, score, game_mode, timestamp, duration_ms, won, metadata FROM game_sessions
+SELECT id, score, game_mode, timestamp, duration_ms, won, metadata::text FROM game_sessions
 WHERE user_id = $1::bigint AND hour_of(timestamp) <= hour_of($2) AND timestamp <= $2
   AND (timestamp, id) < ($2, $3) AND ($4::text[] IS NULL OR game_mode = ANY($4))
 ORDER BY hour_of(timestamp) DESC, timestamp DESC, id DESC LIMIT $5
@@ -40,7 +40,8 @@ class Session(NamedTuple):
     played_at: datetime
     duration_ms: int | None
     won: bool | None
-    metadata: dict[str, Any] | None
+    metadata: str | None
+    """JSON, as the database wrote it: digits stay as they are."""
 
 
 class Cursor(NamedTuple):

@@ -236,6 +236,24 @@ def test_old_games_known_games_and_bad_rows(data, tmp_path):
     bring(tmp_path / "none.csv", data, code=1)
 
 
+def test_numbers_of_metadata_go_round(data, tmp_path):
+    numbers = ("12345678901234567890", "0.1000000000000000055", "0.10", "1" + "0" * 400)
+    lines = [f'{{"username": "Nova", "score": 1, "metadata": {{"n": {each}}}}}' for each in numbers]
+    lines += ['{"username": "Nova", "score": 1.50, "metadata": {"n": 0.10}}']
+    lines += ['{"username": "Nova", "score": 1, "metadata": {"n": NaN}}']
+    file = tmp_path / "g.ndjson"
+    file.write_text("\n".join(lines))
+    bring(file, data, code=1)
+    rejected = (tmp_path / "g.ndjson.rejected").read_text().splitlines()
+    assert '"score":1.50,"metadata":{"n":0.10}}' in rejected[0]
+    assert len(rejected) == 2
+    games = rows_of(export("games", tmp_path / "out.csv", data))
+    assert [game["metadata"] for game in games] == [f'{{"n": {each}}}' for each in numbers]
+    bring(tmp_path / "out.csv", data)
+    again = rows_of(export("games", tmp_path / "again.csv", data))[len(numbers) :]
+    assert [game["metadata"] for game in again] == [game["metadata"] for game in games]
+
+
 def test_lines_that_are_no_games(data, tmp_path):
     file = tmp_path / "g.ndjson"
     lines = [

@@ -1,6 +1,5 @@
 """Rows that could not be taken, with the reasons: told, counted, and kept in a file."""
 
-import json
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from app.cli.transfer.files import new_file
 from app.cli.transfer.formats import Format, RawJson, encoder
 from app.cli.transfer.rows import IGNORED, Row, read_header
+from app.core.exact_json import pieces
 
 SHOWN = 20
 """Rows that are told one by one."""
@@ -56,9 +56,7 @@ class Rejected:
         else:
             names = ("line", "reason", *(name for name in row.given if name not in IGNORED))
             _, encode = encoder(self._format, names)
-            text = encode(
-                [[RawJson(json.dumps(given[name], ensure_ascii=False)) for name in names]]
-            )
+            text = encode([[RawJson("".join(pieces(given[name]))) for name in names]])
         self._out.write(_storable(text))
 
     def __enter__(self) -> Self:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, TextIO
 
 from pydantic import ValidationError
 
-from app.api.metadata import encode_metadata
+from app.api.metadata import encode_metadata, is_deeper
 from app.cli.failures import CliError
 from app.cli.transfer.formats import Format, unguard
 from app.core.config import Settings
 from app.core.errors import InvalidInput
+from app.core.exact_json import read_exactly
 from app.schemas.common import UserId
 from app.schemas.scores import ScoreSubmission
 from app.schemas.users import Username
@@ -23,6 +24,9 @@ from app.services.imported import Rows
 from app.services.imports import Game
 from app.services.submissions import Submission
 from app.services.writer import CLOCK_SKEW
+
+MAX_DEPTH = 200
+"""Of a row; its metadata is bounded by MAX_JSON_DEPTH."""
 
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
@@ -112,11 +116,13 @@ def _read_ndjson(file: TextIO) -> Iterator[tuple[int, dict[str, Any], str]]:
         if not text.strip():
             continue
         try:
-            given = json.loads(text)
+            given = read_exactly(text)
         except (ValueError, RecursionError):
             yield line, {"text": text.rstrip("\n")}, "row: is not JSON"
             continue
-        if isinstance(given, dict):
+        if is_deeper(given, MAX_DEPTH):
+            yield line, {"text": text.rstrip("\n")}, "row: is nested too deep"
+        elif isinstance(given, dict):
             yield line, given, ""
         else:
             yield line, {"text": text.rstrip("\n")}, "row: is not an object"
@@ -132,14 +138,15 @@ def _typed(cells: dict[str, str]) -> dict[str, Any]:
         row["won"] = {"true": True, "false": False}.get(row["won"].lower(), row["won"])
     if "metadata" in row:
         with suppress(ValueError, RecursionError):
-            row["metadata"] = json.loads(row["metadata"])
+            row["metadata"] = read_exactly(row["metadata"])
     return row
 
 
 def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
     """Raises InvalidInput, as a submission is refused."""
     try:
-        row = GameRow.model_validate_json(json.dumps(given, ensure_ascii=False).encode())
+        text = json.dumps(given, ensure_ascii=False, default=float)
+        row = GameRow.model_validate_json(text.encode())
     except ValidationError as error:
         raise InvalidInput(_say(error)) from error
     except (ValueError, RecursionError) as error:
@@ -148,7 +155,10 @@ def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
         raise InvalidInput("username: is missing, and user_id too")
     if row.duration_ms is not None and row.duration_ms > settings.max_duration_ms:
         raise InvalidInput.field("duration_ms", f"must be at most {settings.max_duration_ms}")
-    metadata = encode_metadata(row.metadata, settings.max_metadata_bytes, settings.max_json_depth)
+    # As it was given: in the row its numbers are doubles.
+    metadata = encode_metadata(
+        given.get("metadata"), settings.max_metadata_bytes, settings.max_json_depth
+    )
     submission = Submission(
         row.user_id or 0,
         row.score,

@@ -1440,7 +1440,7 @@ export interface components {
             played_at?: string | null;
             /**
              * Metadata
-             * @description An object of at most 4 kB, kept with the session.
+             * @description An object of at most 4 kB, kept with the session. Its numbers are kept exactly, whatever a double would make of them, and answered written out.
              * @example {
              *       "level": 7
              *     }
