@@ -1,5 +1,6 @@
 """The order in which a board of one size is measured."""
 
+import asyncio
 import time
 from contextlib import AbstractContextManager, ExitStack
 
@@ -13,6 +14,7 @@ from benchmarks.light import measure_light
 from benchmarks.reads import SMALL, measure_reads, measure_scale, measure_zrank
 from benchmarks.results import Fact
 from benchmarks.service import Service, serve
+from benchmarks.storage import note_storage
 from benchmarks.world import World
 from benchmarks.writes import measure_batch, measure_submit
 
@@ -34,7 +36,7 @@ def run_size(bench: Bench, players: int, *, smallest: bool, largest: bool) -> No
             world.create()
             took = time.monotonic() - started
         bench.note(Fact("seeding", took, "s", players))
-        _note_sizes(bench, world)
+        asyncio.run(note_storage(bench, world))
         copy = None
         if bench.wanted("submit", "auth"):
             with bench.status("copying the database for the twin"):
@@ -97,9 +99,3 @@ def _build_index(bench: Bench, world: World) -> None:
     each = (after - before) / world.players
     bench.note(Fact("building the index", took, "s", world.players))
     bench.note(Fact("Redis memory a player", each, "bytes", world.players, MAX_BYTES_A_PLAYER))
-
-
-def _note_sizes(bench: Bench, world: World) -> None:
-    for table, found in world.sizes().items():
-        for part, size in found.items():
-            bench.note(Fact(f"{table}, {part}", size / 1e6, "MB", world.players))

@@ -9,7 +9,7 @@ import redis
 from app.core.embedded import EmbeddedServers
 from app.services.boards import BoardSeason
 from app.services.rank_index.keys import key_prefix
-from benchmarks.seed import seed, sizes
+from benchmarks.seed import seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,6 @@ class World:
     def ledger_rows(self) -> int:
         count: int = asyncio.run(self._fetch("SELECT count(*) FROM game_sessions"))[0][0]
         return count
-
-    def sizes(self) -> dict[str, dict[str, int]]:
-        return asyncio.run(sizes(self.dsn))
 
     def ends(self, count: int) -> tuple[list[int], list[int]]:
         """The ids of the best and of the last players."""

@@ -232,7 +232,12 @@ def main() -> None:
         worktree(ref, Path(name) / "before") as old_backend,
         start_servers(Path(name) / "servers") as servers,
     ):
-        asyncio.run(drill(servers, old_backend, Path(name), int(players)))
+        try:
+            asyncio.run(drill(servers, old_backend, Path(name), int(players)))
+        except BaseException:
+            for said in Path(name).glob("*.stderr"):
+                print(said, said.read_text()[-10_000:], sep="\n")
+            raise
     say("upgrade-drill: passed")
 
 
