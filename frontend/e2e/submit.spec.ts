@@ -91,6 +91,24 @@ test("what only the service can know is told by it, at its field", async ({ page
   await expect(metadata).toHaveAccessibleDescription(/U\+0000/);
 });
 
+test("numbers in metadata arrive digit for digit", async ({ page, stack }) => {
+  const userId = await stack.api.createUser(`Exact ${Date.now()}`);
+  await as(page, userId);
+  await openBoard(page, stack);
+  await page.getByLabel("Score", { exact: true }).fill("1");
+  await page.getByText("More", { exact: true }).click();
+  await page
+    .getByLabel("Metadata (JSON)")
+    .fill('{"id": 12345678901234567890, "far": 1e30, "near": 0.1000000000000000055, "was": 0.10}');
+  await page.getByRole("button", { name: "Send score" }).click();
+  await expect(page.getByText(/^Counted/)).toBeVisible();
+  const games = await (await fetch(`${stack.url}/api/users/${userId}/sessions`)).text();
+  expect(games).toContain('"id": 12345678901234567890');
+  expect(games).toContain(`"far": 1${"0".repeat(30)}`);
+  expect(games).toContain('"near": 0.1000000000000000055');
+  expect(games).toContain('"was": 0.10');
+});
+
 test("a double click counts once", async ({ page, stack }) => {
   const userId = await stack.api.createUser(`Twice ${Date.now()}`);
   await as(page, userId);

@@ -3,12 +3,13 @@ import { act, renderHook } from "@testing-library/react";
 import type { PropsWithChildren } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { SubmissionResult } from "../utils/api/types";
+import type { Game } from "../utils/submission";
 import { ok, serve } from "../utils/testing/service";
 
 const { useSubmitScore } = await import("./useSubmitScore");
 
-const first = { user_id: 7, score: 100, game_mode: "ranked" };
-const second = { ...first, score: 250 };
+const first: Game = { score: 100, game_mode: "ranked" };
+const second: Game = { ...first, score: 250 };
 const counted: SubmissionResult = {
   session_id: 5,
   new_rank: 3,
@@ -34,7 +35,7 @@ afterEach(() => vi.useRealTimers());
 function answer(...answers: ReturnType<Parameters<typeof serve>[0]>[]): void {
   serve(({ path, body, headers }) => {
     expect(path).toBe("/leaderboard/submit");
-    asked.push([(body as typeof first).score, `${headers.get("Idempotency-Key")}`]);
+    asked.push([(body as Game).score, `${headers.get("Idempotency-Key")}`]);
     return answers.shift() ?? "none";
   });
 }
@@ -47,9 +48,9 @@ function start() {
   const hook = renderHook(() => useSubmitScore((result) => results.push(result)), { wrapper });
   return {
     hook: hook.result,
-    send: (body: typeof first) =>
+    send: (game: Game) =>
       act(async () => {
-        hook.result.current.mutate(body);
+        hook.result.current.mutate({ userId: 7, game });
         await vi.advanceTimersByTimeAsync(30_000);
       }),
   };

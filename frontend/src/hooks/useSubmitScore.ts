@@ -2,10 +2,16 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 import { submitScore } from "../utils/api/client";
 import { Problem } from "../utils/api/problem";
-import type { ScoreSubmission, SubmissionResult } from "../utils/api/types";
+import type { SubmissionResult } from "../utils/api/types";
+import { type Game, writeBody } from "../utils/submission";
 import { uniqueKey } from "../utils/uniqueKey";
 
 const ATTEMPTS = 4;
+
+interface PlayedGame {
+  userId: number;
+  game: Game;
+}
 
 /**
  * Sends a score, and again after a lost answer. What was sent keeps its key until the service has
@@ -13,13 +19,13 @@ const ATTEMPTS = 4;
  */
 export function useSubmitScore(onCounted: (result: SubmissionResult) => void) {
   const client = useQueryClient();
-  /** Keys of what has no answer yet, by what it says. */
+  /** Keys of what has no answer yet, by the body that was sent. */
   const open = useRef(new Map<string, string>());
-  return useMutation<SubmissionResult, Error, ScoreSubmission>({
-    mutationFn: (body) => {
-      const said = JSON.stringify(body);
-      const key = open.current.get(said) ?? uniqueKey();
-      open.current.set(said, key);
+  return useMutation<SubmissionResult, Error, PlayedGame>({
+    mutationFn: ({ userId, game }) => {
+      const body = writeBody(userId, game);
+      const key = open.current.get(body) ?? uniqueKey();
+      open.current.set(body, key);
       return submitScore(body, key);
     },
     retry: (failures, error) =>
@@ -27,9 +33,8 @@ export function useSubmitScore(onCounted: (result: SubmissionResult) => void) {
     retryDelay: (attempt) => 600 * 2 ** attempt,
     // Offline is an answer too: tell it, and let the retry by hand be the same submission.
     networkMode: "always",
-    onSuccess: (result, body) => {
-      const { user_id: userId } = body;
-      open.current.delete(JSON.stringify(body));
+    onSuccess: (result, { userId, game }) => {
+      open.current.delete(writeBody(userId, game));
       onCounted(result);
       void client.invalidateQueries({ queryKey: ["around"] });
       void client.invalidateQueries({ queryKey: ["sessions", userId] });

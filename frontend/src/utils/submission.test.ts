@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Limits } from "./api/types";
-import { checkDraft, type Draft, EMPTY_DRAFT, FIELD_OF } from "./submission";
+import { checkDraft, type Draft, EMPTY_DRAFT, FIELD_OF, writeBody } from "./submission";
 import { text } from "./text";
 
 const LIMITS: Limits = {
@@ -14,14 +14,14 @@ const LIMITS: Limits = {
 const check = (typed: Partial<Draft>, limits = LIMITS) =>
   checkDraft({ ...EMPTY_DRAFT, score: "1", ...typed }, limits);
 
-function bodyOf(typed: Partial<Draft>) {
+function gameOf(typed: Partial<Draft>) {
   const checked = check(typed);
   if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-  return checked.body;
+  return checked.game;
 }
 
 test("what was not said isn't sent", () => {
-  expect(bodyOf({ score: "1250", mode: " ranked " })).toEqual({ score: 1250, game_mode: "ranked" });
+  expect(gameOf({ score: "1250", mode: " ranked " })).toEqual({ score: 1250, game_mode: "ranked" });
 });
 
 test("what was said is", () => {
@@ -32,14 +32,14 @@ test("what was said is", () => {
     result: "lost",
     metadata: '{ "level": 7, "by": ["é"] }',
   } as const;
-  expect(bodyOf(draft)).toEqual({
+  expect(gameOf(draft)).toEqual({
     score: -3,
     game_mode: "2v2_Blitz-x",
     duration_ms: 93_000,
     won: false,
-    metadata: { level: 7, by: ["é"] },
+    metadata: '{ "level": 7, "by": ["é"] }',
   });
-  expect(bodyOf({ result: "won" }).won).toBe(true);
+  expect(gameOf({ result: "won" }).won).toBe(true);
 });
 
 test("every field that is wrong says so at once", () => {
@@ -62,7 +62,7 @@ describe("score", () => {
     ["+0012", 12],
     ["0", 0],
   ])("%s is taken", (score, value) => {
-    expect(bodyOf({ score }).score).toBe(value);
+    expect(gameOf({ score }).score).toBe(value);
   });
 
   test.each([
@@ -115,7 +115,7 @@ describe("duration", () => {
     ["604800", 604_800_000],
     ["168:00:00", 604_800_000],
   ])("%s is %i ms", (duration, ms) => {
-    expect(bodyOf({ duration }).duration_ms).toBe(ms);
+    expect(gameOf({ duration }).duration_ms).toBe(ms);
   });
 
   test.each(["604800.001", "168:00:01", "10080:01", "9".repeat(400)])(
@@ -141,12 +141,15 @@ describe("metadata", () => {
   const full = "é".repeat(28);
 
   test("its size is that of compact JSON in bytes, however it was typed", () => {
-    expect(bodyOf({ metadata: `{\n  "a" :   "${full}" }` }).metadata).toEqual({ a: full });
+    expect(gameOf({ metadata: `{\n  "a" :   "${full}" }` }).metadata).toContain(full);
     expect(check({ metadata: `{"a":"${full}b"}` })).toEqual({
       ok: false,
       errors: { metadata: "At most 64 bytes." },
     });
     expect(check({ metadata: `{"a":"${"b".repeat(56)}"}` }).ok).toBe(true);
+    expect(check({ metadata: `{"a" : "${"\\u00e9".repeat(28)}"}` }).ok).toBe(true);
+    expect(check({ metadata: `{"a": ${"9".repeat(58)}}` }).ok).toBe(true);
+    expect(check({ metadata: `{"a": ${"9".repeat(59)}}` }).ok).toBe(false);
   });
 
   test.each(["[]", "null", '"text"', "1", "{level: 7}", "{", "{} {}"])(
@@ -157,12 +160,30 @@ describe("metadata", () => {
   );
 
   test("an empty object is one", () => {
-    expect(bodyOf({ metadata: " {} " }).metadata).toEqual({});
+    expect(gameOf({ metadata: " {} " }).metadata).toBe("{}");
   });
 });
 
+describe("the body", () => {
+  test("is JSON with the player in it", () => {
+    const body = writeBody(7, gameOf({ score: "-3", duration: "1", result: "won" }));
+    const fields = { score: -3, game_mode: "ranked", duration_ms: 1_000, won: true };
+    expect(JSON.parse(body)).toEqual({ user_id: 7, ...fields });
+  });
+
+  test.each(["12345678901234567890", "1e400", "0.1000000000000000055", "0.10", "-0", "1E+2"])(
+    "has %s in its metadata as it was typed",
+    (number) => {
+      const metadata = `{"n" : ${number},\t"x": ["1 \\" 2 "]}`;
+      const body = writeBody(7, gameOf({ metadata: `  ${metadata}\n` }));
+      expect(body).toBe(`{"user_id":7,"score":1,"game_mode":"ranked","metadata":${metadata}}`);
+      expect(JSON.parse(body)).toBeTruthy();
+    },
+  );
+});
+
 test("every field that is sent has its place in the form", () => {
-  const body = bodyOf({ duration: "1", result: "won", metadata: "{}" });
+  const body = gameOf({ duration: "1", result: "won", metadata: "{}" });
   const places = Object.keys(body).map((name) => FIELD_OF[name]);
   expect(places.sort()).toEqual(Object.keys(EMPTY_DRAFT).sort());
 });

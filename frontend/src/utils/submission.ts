@@ -23,9 +23,16 @@ export const EMPTY_DRAFT: Draft = {
 
 export type DraftErrors = Partial<Record<keyof Draft, string>>;
 
-export type Checked =
-  | { ok: true; body: Omit<ScoreSubmission, "user_id"> }
-  | { ok: false; errors: DraftErrors };
+/** A game as the form knows it. Metadata is JSON as it was typed: a double would round numbers. */
+export type Game = Omit<ScoreSubmission, "user_id" | "metadata"> & { metadata?: string };
+
+export type Checked = { ok: true; game: Game } | { ok: false; errors: DraftErrors };
+
+/** What is sent: JSON. */
+export function writeBody(userId: number, { metadata, ...fields }: Game): string {
+  const body = JSON.stringify({ user_id: userId, ...fields });
+  return metadata === undefined ? body : `${body.slice(0, -1)},"metadata":${metadata}}`;
+}
 
 /** The service's fields, by ours: its problems are shown where they belong. */
 export const FIELD_OF: Readonly<Record<string, keyof Draft>> = {
@@ -60,7 +67,7 @@ export function checkDraft(draft: Draft, limits: Limits): Checked {
   }
   return {
     ok: true,
-    body: {
+    game: {
       score,
       game_mode: mode,
       ...(duration !== null && { duration_ms: duration }),
@@ -113,21 +120,26 @@ function checkDuration(typed: string, limits: Limits): number | null | Wrong {
 const isOver = ([, hours, minutes, seconds]: RegExpExecArray): boolean =>
   (minutes !== undefined && Number(seconds) > 59) || (hours !== undefined && Number(minutes) > 59);
 
-function checkMetadata(typed: string, limits: Limits): Record<string, unknown> | null | Wrong {
-  if (typed.trim() === "") return null;
-  const value = parseObject(typed);
-  if (value === null) return new Wrong(text.submit.object);
-  const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
+function checkMetadata(typed: string, limits: Limits): string | null | Wrong {
+  const metadata = typed.trim();
+  if (metadata === "") return null;
+  if (!isObject(metadata)) return new Wrong(text.submit.object);
+  const bytes = new TextEncoder().encode(compact(metadata)).length;
   const most = limits.max_metadata_bytes;
-  return bytes <= most ? value : new Wrong(text.submit.metadataSize(most));
+  return bytes <= most ? metadata : new Wrong(text.submit.metadataSize(most));
 }
 
-function parseObject(typed: string): Record<string, unknown> | null {
+function isObject(typed: string): boolean {
   try {
     const value: unknown = JSON.parse(typed);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : null;
+    return typeof value === "object" && value !== null && !Array.isArray(value);
   } catch {
-    return null;
+    return false;
   }
 }
+
+/** The JSON as the service measures it: no spaces, no needless escapes, the numbers as they are. */
+const compact = (json: string): string =>
+  json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, quoted?: string) =>
+    quoted === undefined ? "" : JSON.stringify(JSON.parse(quoted)),
+  );

@@ -48,9 +48,9 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
     event.preventDefault();
     setTouched(new Set(["score", "mode", "duration", "metadata"]));
     if (!checked.ok || player === null || may !== "yes" || sending.isPending) return;
-    useSession.getState().setGameMode(checked.body.game_mode);
+    useSession.getState().setGameMode(checked.game.game_mode);
     setCounted(null);
-    sending.mutate({ user_id: player.user_id, ...checked.body });
+    sending.mutate({ userId: player.user_id, game: checked.game });
   };
   const field = (name: "score" | "mode" | "duration" | "metadata") => ({
     value: draft[name],

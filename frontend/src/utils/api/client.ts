@@ -10,7 +10,6 @@ import type {
   History,
   HistoryRange,
   RankAnswer,
-  ScoreSubmission,
   SeasonList,
   SessionList,
   SubmissionResult,
@@ -57,8 +56,11 @@ async function ask<T>(config: AxiosRequestConfig): Promise<T> {
 const get = <T>(path: string, params: object = {}, signal?: AbortSignal): Promise<T> =>
   ask({ url: path, params, ...(signal && { signal }) });
 
-const post = <T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> =>
-  ask({ url: path, method: "POST", data: body, headers });
+const post = <T>(
+  path: string,
+  body: object | string,
+  headers: Record<string, string> = {},
+): Promise<T> => ask({ url: path, method: "POST", data: body, headers });
 
 export const fetchBoards = async (signal?: AbortSignal): Promise<Board[]> =>
   (await get<{ boards: Board[] }>("/boards", {}, signal)).boards;
@@ -125,5 +127,9 @@ const signIn = (data: object): Promise<GuestAnswer> =>
 export const createUser = (username: string): Promise<UserProfile> => post("/users", { username });
 
 /** Sent again with the same key, the score counts once. */
-export const submitScore = (body: ScoreSubmission, key: string): Promise<SubmissionResult> =>
-  post("/leaderboard/submit", body, { "Idempotency-Key": key });
+/** `body`: a submission as JSON, sent as it is. */
+export const submitScore = (body: string, key: string): Promise<SubmissionResult> =>
+  post("/leaderboard/submit", body, {
+    "Idempotency-Key": key,
+    "Content-Type": "application/json",
+  });
