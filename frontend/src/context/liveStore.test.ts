@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { setCredential, type Token } from "../utils/api/credential";
 import { NO_STATE } from "../utils/realtime/liveState";
 import { perMinute } from "../utils/realtime/rate";
 import { entryOf, snapshotOf, updateOf } from "../utils/testing/board";
@@ -112,4 +113,33 @@ test("how busy the board is comes from what was seen, not from what was missed",
   FakeWebSocket.last.say(updateOf({ seq: 900, version: 90_000 }));
   vi.advanceTimersByTime(6_000);
   expect(rate()).toBe(0);
+});
+
+test("a token that has run out is renewed when the socket is refused, and one that is good is not", async () => {
+  let token: Token | null = { text: "old", expiresAt: Date.now() };
+  const renew = vi.fn(() => {
+    token = { text: "new", expiresAt: Date.now() + 3_600_000 };
+    return Promise.resolve(token);
+  });
+  setCredential({ token: () => token, renew });
+  watch({ board: "club", userId: 2 });
+  FakeWebSocket.last.end(4401, "sign in");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakeWebSocket.all).toHaveLength(2);
+  expect(FakeWebSocket.last.protocols).toEqual(["leaderboard", "bearer.new"]);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(4401, "sign in");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(FakeWebSocket.all).toHaveLength(2);
+  expect(useLive.getState().connection).toMatchObject({ phase: "ended", code: 4401 });
+  expect(renew).toHaveBeenCalledTimes(1);
+});
+
+test("who has no token and is refused is left to sign in", async () => {
+  setCredential({ token: () => null, renew: () => Promise.resolve(null) });
+  watch({ board: "club", userId: null });
+  FakeWebSocket.last.end(4401, "sign in");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(FakeWebSocket.all).toHaveLength(1);
+  expect(useLive.getState().connection.phase).toBe("ended");
 });

@@ -1,9 +1,14 @@
 /** What the socket says, for React to read. The socket itself lives outside React. */
 import { create } from "zustand";
-import { currentToken } from "../utils/api/credential";
+import { currentToken, freshToken } from "../utils/api/credential";
 import { applyFrame, GAP, type LiveState, NO_STATE } from "../utils/realtime/liveState";
 import { addSample, type Sample } from "../utils/realtime/rate";
-import { type Connection, LiveSocket, NOT_CONNECTED } from "../utils/realtime/socket";
+import {
+  type Connection,
+  LiveSocket,
+  NOT_CONNECTED,
+  UNAUTHENTICATED,
+} from "../utils/realtime/socket";
 
 interface Live {
   state: LiveState;
@@ -51,6 +56,7 @@ export function watchBoard(watch: Watch): () => void {
       useLive.setState({ connection });
       // What was missed would be counted as of the moment when it is told.
       if (connection.phase === "connecting") useLive.setState({ samples: [] });
+      if (connection.code === UNAUTHENTICATED && currentToken() === null) void signInAgain(socket);
     },
     onFrame: (frame) => {
       const before = useLive.getState();
@@ -75,6 +81,12 @@ export function watchBoard(watch: Watch): () => void {
     socket.stop();
     if (current === socket) current = null;
   };
+}
+
+/** A private board was asked for with a token that had run out: once more, with a new one. */
+async function signInAgain(socket: LiveSocket): Promise<void> {
+  const token = await freshToken();
+  if (token !== null && current === socket) socket.reconnect();
 }
 
 /** A browser's socket can't send headers: the token travels beside the protocol's name. */

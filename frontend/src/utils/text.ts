@@ -39,6 +39,8 @@ export const text = {
     offline: "Offline",
     paused: "Updates paused",
     ended: "Disconnected",
+    signIn: "Sign in to watch",
+    notAllowed: "Not allowed to watch",
     since: (time: string) => `As of ${time}`,
     retryNow: "Reconnect now",
   },

@@ -2,7 +2,7 @@
 import { reconnectNow, useLive } from "../../context/liveStore";
 import { useFastNow } from "../../hooks/useNow";
 import { formatClock } from "../../utils/format";
-import type { Connection } from "../../utils/realtime/socket";
+import { type Connection, FORBIDDEN, UNAUTHENTICATED } from "../../utils/realtime/socket";
 import { text } from "../../utils/text";
 import { Icon } from "../ui/Icon";
 
@@ -70,7 +70,8 @@ function describe(connection: Connection, now: number): string {
     case "offline":
       return words.offline;
     case "ended":
-      return words.ended;
+      if (connection.code === UNAUTHENTICATED) return words.signIn;
+      return connection.code === FORBIDDEN ? words.notAllowed : words.ended;
     case "waiting": {
       const seconds = secondsTo(connection, now);
       return seconds > 0 ? words.reconnectingIn(seconds) : words.reconnecting;

@@ -94,21 +94,37 @@ test.each([1000, 1006, 1012, 1013, 4408])("close code %i means: come back", (cod
   expect(now()).toMatchObject({ phase: "waiting", code: 0 });
 });
 
-test.each([4400, 4404, 4429])("close code %i is final, until the reader asks anew", (code) => {
-  FakeWebSocket.last.open();
-  FakeWebSocket.last.end(code, "for a reason");
-  const ended = { ...NOT_CONNECTED, phase: "ended", code, reason: "for a reason" };
-  expect(now()).toEqual(ended);
-  setOnline(false);
-  setOnline(true);
-  setVisible("visible");
-  vi.advanceTimersByTime(60 * SECOND);
-  expect(now()).toEqual(ended);
-  expect(attempts()).toBe(1);
-  socket.reconnect();
-  expect(now()).toEqual({ ...NOT_CONNECTED, phase: "connecting" });
-  expect(attempts()).toBe(2);
+test("who is let go by a service that restarts comes back soon, each time", () => {
+  lose();
+  vi.advanceTimersByTime(500);
+  for (let restarts = 0; restarts < 3; restarts++) {
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.end(1012, "restarting");
+    expect(now()).toMatchObject({ failures: 1, retryAt: Date.now() + 500 });
+    vi.advanceTimersByTime(500);
+  }
+  lose();
+  expect(now()).toMatchObject({ failures: 2, retryAt: Date.now() + 1_000 });
 });
+
+test.each([4400, 4401, 4403, 4404, 4429])(
+  "close code %i is final, until the reader asks anew",
+  (code) => {
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.end(code, "for a reason");
+    const ended = { ...NOT_CONNECTED, phase: "ended", code, reason: "for a reason" };
+    expect(now()).toEqual(ended);
+    setOnline(false);
+    setOnline(true);
+    setVisible("visible");
+    vi.advanceTimersByTime(60 * SECOND);
+    expect(now()).toEqual(ended);
+    expect(attempts()).toBe(1);
+    socket.reconnect();
+    expect(now()).toEqual({ ...NOT_CONNECTED, phase: "connecting" });
+    expect(attempts()).toBe(2);
+  },
+);
 
 test("silence is asked into, and an answer is enough", () => {
   const { last } = FakeWebSocket;

@@ -35,8 +35,12 @@ interface Options {
   onChange: (connection: Connection) => void;
 }
 
+/** The service restarts. It lets its sockets go a few at a time, so each may come back soon. */
+const RESTARTING = 1012;
+export const UNAUTHENTICATED = 4401;
+export const FORBIDDEN = 4403;
 /** Close codes that say what was wrong: to come back would not help. */
-const FINAL = new Set([4400, 4404, 4429]);
+const FINAL = new Set([4400, UNAUTHENTICATED, FORBIDDEN, 4404, 4429]);
 
 /** An attempt that is neither taken nor refused for so long leads nowhere. */
 const OPEN_WITHIN_MS = 10_000;
@@ -108,6 +112,7 @@ export class LiveSocket {
       this.tell({ phase: "ended", retryAt: null, code: event.code, reason: event.reason });
       return;
     }
+    if (event.code === RESTARTING) this.tell({ failures: 0 });
     this.wait();
   }
 

@@ -14,11 +14,13 @@ export class FakeWebSocket {
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
 
   readonly url: string;
+  readonly protocols: string[];
   readonly sent: string[] = [];
   state: "connecting" | "open" | "closed" = "connecting";
 
-  constructor(url: string) {
+  constructor(url: string, protocols: string[] = []) {
     this.url = url;
+    this.protocols = protocols;
     FakeWebSocket.all.push(this);
   }
 
