@@ -6,7 +6,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004
 
 from app.core.config import Settings
 
@@ -40,6 +40,9 @@ def create_client(
         socket_timeout=timeout,
         socket_connect_timeout=settings.redis_timeout,
         redis_connect_func=greet,
-        retry=Retry(NoBackoff(), 0),
+        # A pooled connection may be dead and not look like it (a reset, not an end). What is asked
+        # on it is asked once more on a new one: no command or script of ours does harm if done
+        # twice. Nobody waits twice: slowness is not tried again.
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
     )
     return Redis.from_pool(pool)
