@@ -15,6 +15,7 @@ from app.core.config import Settings
 TOP = Path(__file__).parents[2]
 BACKEND, FRONTEND = TOP / "backend", TOP / "frontend"
 LASTING = {"postgres", "redis", "backend", "web"}
+OBSERVING = {"prometheus", "grafana"}
 ONCE = {"secrets", "init"}
 
 
@@ -29,12 +30,17 @@ def services(stack):
 
 
 def test_there_is_nothing_but_what_is_checked_here(stack):
-    assert stack["services"].keys() == LASTING | ONCE
+    assert stack["services"].keys() == LASTING | ONCE | OBSERVING
+    told = {
+        name: each["profiles"] for name, each in stack["services"].items() if "profiles" in each
+    }
+    assert told == dict.fromkeys(OBSERVING, ["observe"])
 
 
-def test_nginx_alone_is_published(services):
+def test_nginx_alone_is_published_and_grafana_to_this_machine(services):
     assert {name: each["ports"] for name, each in services.items() if "ports" in each} == {
-        "web": ["${WEB_PORT:-8080}:8080"]
+        "web": ["${WEB_PORT:-8080}:8080"],
+        "grafana": ["${GRAFANA_PORT:-127.0.0.1:3000}:3000"],
     }
 
 
@@ -42,11 +48,13 @@ def test_who_can_reach_whom(stack, services):
     assert {name: set(services[name].get("networks", ())) for name in services} == {
         "secrets": set(), "postgres": {"data"}, "redis": {"data"}, "init": {"data"},
         "backend": {"api", "data"}, "web": {"front", "api"},
+        "prometheus": {"api", "observe"}, "grafana": {"observe", "graphs"},
     }  # fmt: skip
     assert services["secrets"]["network_mode"] == "none"
     networks = stack["networks"]
-    assert networks["api"]["internal"]
-    assert networks["data"]["internal"]
+    assert {name for name in networks if not (networks[name] or {}).get("internal")} == {
+        "front", "graphs",
+    }  # fmt: skip
     # The backend believes the network that Nginx is in, and no other.
     (config,) = networks["api"]["ipam"]["config"]
     assert config["subnet"] in services["backend"]["environment"]["TRUSTED_PROXIES"]
@@ -66,12 +74,12 @@ def test_every_container_is_bounded_and_can_do_little(services):
 
 
 def test_what_lasts_comes_back_and_is_looked_after(services):
-    for name in LASTING:
+    for name in LASTING | OBSERVING:
         assert services[name]["restart"] == "unless-stopped"
         assert services[name]["stop_grace_period"]
     for name in ONCE:
         assert services[name]["restart"] == "no"
-    for name in ("postgres", "redis"):
+    for name in {"postgres", "redis"} | OBSERVING:
         assert services[name]["healthcheck"]["test"]
     for folder in (BACKEND, FRONTEND):
         assert "\nHEALTHCHECK " in (folder / "Dockerfile").read_text()
@@ -90,6 +98,8 @@ def test_the_order_of_starting_and_so_of_stopping(services):
         "init": {"postgres": well, "redis": well},
         "backend": {"init": done, "postgres": well, "redis": well},
         "web": {"backend": well},
+        "prometheus": {"init": done},
+        "grafana": {"secrets": done},
     }
 
 
@@ -99,8 +109,8 @@ def test_no_secret_is_written_down(services):
     for service in services.values():
         for name, value in service.get("environment", {}).items():
             if told.search(name):
-                assert name.endswith("_FILE"), name
-                assert value.startswith("/run/secrets/"), name
+                assert name.endswith("_FILE") or value in ("true", "false"), name
+                assert value in ("true", "false") or value.startswith("/run/secrets/"), name
     text = (TOP / "docker-compose.yml").read_text()
     assert not re.search(r"://[^/\s]*:[^/\s]*@|--requirepass|--pass", text)
     assert "trust" not in text.replace("TRUSTED_PROXIES", "")
@@ -116,13 +126,16 @@ def test_who_sees_which_secrets(services):
         for name, service in services.items()
     }
     assert seen == {
-        "secrets": {"postgres-secrets", "redis-secrets", "backend-secrets", "admin-secrets"},
+        "secrets": {f"{who}-secrets" for who in ("postgres", "redis", "backend", "admin",
+                                                  "grafana", "prometheus")},
         "postgres": {"postgres-secrets"},
         "redis": {"redis-secrets"},
-        "init": {"backend-secrets", "admin-secrets"},
+        "init": {"backend-secrets", "admin-secrets", "prometheus-secrets"},
         "backend": {"backend-secrets"},
         "web": set(),
-    }
+        "prometheus": {"prometheus-secrets"},
+        "grafana": {"grafana-secrets"},
+    }  # fmt: skip
 
 
 def test_the_servers_keep_what_they_were_told(stack, services):
@@ -141,6 +154,36 @@ def test_variables_are_settings(services):
     for name in services["backend"]["environment"]:
         assert name.lower() in Settings.model_fields, name
     assert services["backend"]["environment"]["AUTH_MODE"] == "closed"
+
+
+def test_prometheus_finds_its_configuration_and_its_key(services):
+    config = yaml.safe_load((BACKEND / "ops/prometheus/prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    place = job["authorization"]["credentials_file"]
+    assert f"--read-key-file={place}" in services["init"]["command"]
+    for name in ("init", "prometheus"):
+        mounts = [each.split(":") for each in services[name]["volumes"]]
+        assert ["prometheus-secrets", str(Path(place).parent)] in [each[:2] for each in mounts]
+    (sought,) = job["dns_sd_configs"]
+    assert sought["names"] == ["backend"]
+    assert services["prometheus"]["user"] == "65534:65534"
+    assert "--owner=/secrets/prometheus=10001:65534" in services["secrets"]["command"]
+
+
+def test_grafana_finds_its_files_and_lets_nobody_in_by_default(services):
+    grafana = services["grafana"]
+    mounts = {each.split(":")[1]: each.split(":")[0] for each in grafana["volumes"]}
+    provided = BACKEND / "ops/grafana/provisioning"
+    assert TOP / mounts["/etc/grafana/provisioning"] == provided
+    (provider,) = yaml.safe_load((provided / "dashboards/leaderboard.yml").read_text())["providers"]
+    assert list((TOP / mounts[provider["options"]["path"]]).glob("*.json"))
+    (source,) = yaml.safe_load((provided / "datasources/leaderboard.yml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    told = grafana["environment"]
+    assert told["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana/admin_password"
+    assert (told["GF_AUTH_ANONYMOUS_ENABLED"], told["GF_USERS_ALLOW_SIGN_UP"]) == ("false", "false")
 
 
 def test_the_connections_of_three_backends_fit(services):

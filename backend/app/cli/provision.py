@@ -3,6 +3,7 @@ repeated, and leave what is there as it is."""
 
 import os
 import secrets as random
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,10 @@ def secrets(
     ],
     owner: Annotated[
         list[str] | None,
-        typer.Option(metavar="DIR=UID", help="Hand a folder over, and what is made in it."),
+        typer.Option(
+            metavar="DIR=UID[:GID]",
+            help="Hand a folder over, and what is made in it; a group may then read it.",
+        ),
     ] = None,
     postgres_host: Annotated[str, typer.Option(help="For the database's URL.")] = "postgres",
     redis_host: Annotated[str, typer.Option(help="For Redis' URL.")] = "redis",
@@ -33,7 +37,8 @@ def secrets(
     """Make a deployment's random secrets, once, in files that only their reader can read.
 
     postgres/ and redis/ get passwords; backend/ gets the URLs with them, and the secret that
-    signs players' tokens. Nothing of them is printed.
+    signs players' tokens; grafana/ gets its administrator's password and its own secret. Nothing
+    of them is printed.
     """
     with one_clear_line():
         for each in owner or ():
@@ -43,14 +48,16 @@ def secrets(
 
 
 def _hand_over(given: str) -> None:
-    folder, _, user = given.rpartition("=")
-    if not folder or not user.isdecimal():
+    folder, _, owner = given.rpartition("=")
+    user, _, group = owner.partition(":")
+    if not folder or not user.isdecimal() or not (group or user).isdecimal():
         raise CliError(f"--owner {given}: give a folder and the number of a user, as in DIR=999")
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     if path.stat().st_uid != int(user):
-        path.chmod(0o700)  # while it is still ours
-        os.chown(path, int(user), int(user))
+        # While it is still ours. What is made in a folder with the bit is its group's as well.
+        path.chmod(0o700 | (stat.S_ISGID | 0o050 if group else 0))
+        os.chown(path, int(user), int(group or user))
 
 
 def _make_all(into: Path, postgres_host: str, redis_host: str) -> list[str]:
@@ -75,6 +82,8 @@ def _make_all(into: Path, postgres_host: str, redis_host: str) -> list[str]:
     database = keep("postgres/password", _random())
     index = keep("redis/password", _random())
     keep("backend/auth_secret", _random())
+    keep("grafana/admin_password", _random())
+    keep("grafana/secret_key", _random())
     follow("redis/redis.conf", f"requirepass {index}")
     follow(
         "backend/database_url",
@@ -90,7 +99,8 @@ def _random() -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A line in a file for the folder's owner alone, whole or not at all. Raises OSError."""
+    """A line in a file for the folder's owner alone, and the group that the folder was handed to
+    with it; whole or not at all. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = path.parent.stat()
     draft = path.with_name(f".{path.name}.new")
@@ -100,6 +110,8 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         if folder.st_uid != os.geteuid():
             os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
+        if folder.st_mode & stat.S_ISGID:
+            os.fchmod(file.fileno(), 0o640)
         os.fsync(file.fileno())
     draft.replace(path)
 
@@ -108,23 +120,29 @@ def init(
     key_file: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the first admin key is written.")
     ],
+    read_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep a key there with which Prometheus can read."),
+    ] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Bring the database to this version's schema, and make the first admin key if there is none.
 
-    The key goes into a file that only its owner can read, and is not shown.
+    The key goes into a file that only its owner can read, and is not shown. Prometheus' key is
+    made again if its file is not there or holds a key that has ended.
     """
 
-    async def do(engine: AsyncEngine) -> bool:
+    async def do(engine: AsyncEngine) -> tuple[bool, bool]:
         keys = KeyAdmin(engine)
-        if await keys.has_admin():
-            return False
-        write_private(key_file, "")  # a place that can't be written is found before a key is made
-        made = await keys.create("first admin", {Scope.ADMIN}, operator(), reason="made by init")
-        write_private(key_file, made.text)
-        return True
+        first = not await keys.has_admin()
+        if first:
+            await _make_key(keys, "first admin", Scope.ADMIN, key_file)
+        if read_key_file is None or await keys.is_active(_text(read_key_file)):
+            return first, False
+        await _make_key(keys, "prometheus", Scope.READ, read_key_file)
+        return first, True
 
-    made = on_database(data, do)
+    made, made_to_read = on_database(data, do)
     typer.echo("The database has this version's schema.")
     if made:
         typer.echo(f"The first admin key is in {key_file}.")
@@ -132,3 +150,15 @@ def init(
         typer.echo(f"There is an admin key. The first one was written to {key_file}.")
     else:
         typer.echo("There is an admin key. `leaderboard keys create` makes another.")
+    if made_to_read:
+        typer.echo(f"A key for Prometheus is in {read_key_file}.")
+
+
+async def _make_key(keys: KeyAdmin, name: str, scope: Scope, place: Path) -> None:
+    write_private(place, "")  # a place that can't be written is found before a key is made
+    made = await keys.create(name, {scope}, operator(), reason="made by init")
+    write_private(place, made.text)
+
+
+def _text(place: Path) -> str:
+    return place.read_text().strip() if place.exists() else ""

@@ -13,6 +13,7 @@ from app.services.access.secret import checked_secret
 FILES = {
     "postgres/superuser_password", "postgres/password", "redis/password", "redis/redis.conf",
     "backend/auth_secret", "backend/database_url", "backend/redis_url",
+    "grafana/admin_password", "grafana/secret_key",
 }  # fmt: skip
 
 
@@ -91,9 +92,21 @@ def test_folders_are_handed_to_their_readers(tmp_path):
         assert mode(tmp_path / "data") == 0o700
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder over")
+def test_a_folder_of_one_is_read_by_a_group(tmp_path):
+    shared = tmp_path / "redis"
+    for _ in range(2):
+        good(run("secrets", tmp_path, f"--owner={shared}=998:65534"))
+        assert (shared.stat().st_uid, shared.stat().st_gid, mode(shared)) == (998, 65534, 0o2750)
+        for file in shared.iterdir():
+            assert (file.stat().st_uid, file.stat().st_gid, mode(file)) == (998, 65534, 0o640)
+    assert mode(tmp_path / "postgres/password") == 0o600
+
+
 def test_an_owner_that_is_none(tmp_path):
     assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "postgres"))
     assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "a=postgres"))
+    assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "a=1:nogroup"))
 
 
 def test_the_first_admin_key_is_written_once(data, tmp_path):
@@ -118,3 +131,36 @@ def test_no_key_is_made_that_can_not_be_kept(data, tmp_path):
     failed = run("init", "--data", data, "--key-file", tmp_path / "file" / "key")
     assert failed.returncode == 1
     assert "There are no keys." in good(run("keys", "list", "--data", data))
+
+
+def test_prometheus_has_a_key_that_lives(data, tmp_path):
+    place = tmp_path / "prometheus" / "key"
+    (tmp_path / "prometheus").mkdir(mode=0o700)
+    words = ("init", "--data", data, "--key-file", tmp_path / "admin", "--read-key-file", place)
+
+    def keys():
+        return good(run("keys", "list", "--data", data)).splitlines()
+
+    first = run(*words)
+    key = place.read_text().strip()
+    assert key.startswith("lb_")
+    assert key not in good(first) + first.stderr
+    assert mode(place) == 0o600
+    prefix = key.split("_")[1]
+    (made,) = (line for line in keys() if prefix in line)
+    assert {"prometheus", "read", "active"} <= set(made.split())
+
+    assert "for Prometheus" not in good(run(*words))
+    assert place.read_text().strip() == key
+
+    good(run("keys", "revoke", prefix, "--data", data))
+    assert f"A key for Prometheus is in {place}." in good(run(*words))
+    second = place.read_text().strip()
+    place.write_text("")  # an init that died between the two
+    good(run(*words))
+    third = place.read_text().strip()
+    place.unlink()
+    good(run(*words))
+    assert len({key, second, third, place.read_text().strip()}) == 4
+    assert sum(" prometheus " in line for line in keys()) == 4
+    assert sum("first admin" in line for line in keys()) == 1

@@ -41,6 +41,11 @@ SELECT EXISTS (SELECT FROM api_keys WHERE 'admin' = ANY(scopes) AND revoked_at I
                AND (expires_at IS NULL OR expires_at > now()))
 """
 
+_IS_ACTIVE = """
+SELECT EXISTS (SELECT FROM api_keys WHERE secret_hash = $1 AND revoked_at IS NULL
+               AND (expires_at IS NULL OR expires_at > now()))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
@@ -104,6 +109,11 @@ class KeyAdmin:
         """Whether somebody can administrate by key."""
         async with raw_connection(self._engine) as connection:
             return bool(await connection.fetchval(_HAS_ADMIN))
+
+    async def is_active(self, text: str) -> bool:
+        """Whether this is the text of a key that lives."""
+        async with raw_connection(self._engine) as connection:
+            return bool(await connection.fetchval(_IS_ACTIVE, hash_secret(text)))
 
     async def rotate(
         self, key_id: int, actor: str, *, overlap: float, reason: str | None = None
