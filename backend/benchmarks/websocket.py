@@ -8,13 +8,13 @@ PING = 0x89
 LONGEST_HEAD = 10
 
 
-def handshake(path: str) -> bytes:
+def handshake(path: str, *headers: str) -> bytes:
     """A request to upgrade. The key is fixed: nobody checks that it is random."""
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
+    lines = (
+        f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", *headers,
+    )  # fmt: skip
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def measure_frame(data: bytes, at: int) -> tuple[int, int] | None:

@@ -33,8 +33,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def rendered(folder: Path, build: Path, backend: str, port: int) -> Path:
-    """The image's files in `folder`, with other paths and ports and nothing else changed.
+def rendered(folder: Path, build: Path, backend: str, port: int, changes: dict[str, str]) -> Path:
+    """The image's files in `folder`, with other paths and ports, and nothing else changed but
+    `changes`: {what stands there: what is to}.
 
     Templates are filled in as the image does it, by envsubst.
     """
@@ -48,7 +49,7 @@ def rendered(folder: Path, build: Path, backend: str, port: int) -> Path:
         " buffer=32k flush=1s": "",
     }
 
-    new = {**places, **ports}
+    new = {**places, **ports, **changes}
     old = re.compile("|".join(re.escape(each) for each in sorted(new, key=len, reverse=True)))
 
     def move(text: str) -> str:
@@ -88,13 +89,18 @@ def defaults() -> dict[str, str]:
 
 @asynccontextmanager
 async def nginx(
-    folder: Path, build: Path, backend: str, *, scheme: str = "http"
+    folder: Path,
+    build: Path,
+    backend: str,
+    *,
+    scheme: str = "http",
+    changes: dict[str, str] | None = None,
 ) -> AsyncIterator[str]:
     """Runs it in front of the worker at `backend`; its address."""
     program = find_nginx()
     assert program is not None
     port = free_port()
-    configuration = rendered(folder, build, backend, port)
+    configuration = rendered(folder, build, backend, port, changes or {})
     # Run by root its workers would be nobody, who can't look into a test's folder.
     globals_ = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
     with (folder / "error.log").open("w") as errors:

@@ -12,6 +12,7 @@ import subprocess
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from app.api.answer_headers import _HARDENING, page_policy
 from app.api.web import CLIENT_ROUTES
@@ -41,6 +42,8 @@ def build(tmp_path):
         "assets/index-4f2a.js": SCRIPT,
         "assets/index-4f2a.js.gz": gzip.compress(SCRIPT),
         "assets/font-77.woff2": b"wOF2",
+        "viewer/swagger-ui-bundle.js": SCRIPT,
+        "viewer/swagger-ui-bundle.js.gz": gzip.compress(SCRIPT),
     }
     for name, content in files.items():
         path = tmp_path / "dist" / name
@@ -85,7 +88,8 @@ async def test_pages_files_and_what_is_neither(site, sandbox, build):
     missing = ("/nope", "/players/0", "/players/1/games", "/assets/gone.js", "/.hidden",
                "/index.html.gz", "/assets/index-4f2a.js.gz")  # fmt: skip
     files = ("/favicon.svg", "/robots.txt", "/manifest.webmanifest",
-             "/assets/index-4f2a.js", "/assets/font-77.woff2")  # fmt: skip
+             "/assets/index-4f2a.js", "/assets/font-77.woff2",
+             "/viewer/swagger-ui-bundle.js")  # fmt: skip
     (build / ".vite").mkdir()
     (build / ".vite" / "manifest.json").write_text("{}")
     same = ("content-type", "cache-control", "content-security-policy", "content-encoding",
@@ -143,7 +147,10 @@ async def test_the_api_is_as_without_it(site):
     assert is_problem(await site.get("/api/leaderboard/rank/99"), 404, "unknown-player")
     assert is_problem(await site.get("/api/nope", headers=BROWSER), 404, "not-found")
     docs = await site.get("/docs", headers=BROWSER)
-    assert "cdn.jsdelivr.net" in docs.headers["content-security-policy"]
+    assert docs.headers.get_list("content-security-policy") == [page_policy(docs.content).decode()]
+    viewer = await site.get("/viewer/swagger-ui-bundle.js", headers={"accept-encoding": "gzip"})
+    assert (viewer.content, viewer.headers["content-encoding"]) == (SCRIPT, "gzip")
+    assert "javascript" in viewer.headers["content-type"]
     contract = await site.get("/openapi.json", headers={"accept-encoding": "gzip"})
     assert contract.headers["content-encoding"] == "gzip"
     assert contract.json()["openapi"].startswith("3.")
@@ -243,6 +250,39 @@ async def test_without_a_backend(build, folder):
         assert answer.headers["retry-after"] == "2"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert (await client.get("/")).content == INDEX
+
+
+async def test_no_connections_left(sandbox, build, folder):
+    """Who comes then is told to come back, and gets in when others have left."""
+    few = {
+        "worker_processes 2": "worker_processes 1",
+        "worker_connections 19000": "worker_connections 20",
+    }
+    async with (
+        sandbox.serve(**PROXY) as backend,
+        nginx(folder, build, backend, changes=few) as address,
+    ):
+        sockets, refused = [], None
+        while refused is None:
+            try:
+                sockets.append(await connect(f"ws://{address}/ws/leaderboard"))
+            except InvalidStatus as error:
+                refused = error.response
+        assert 4 < len(sockets) < 10
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "2"
+        assert refused.headers["content-type"] == "application/problem+json"
+        async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+            assert is_problem(await client.get("/api/leaderboard/top"), 503, "unavailable")
+            assert (await client.get("/")).content == INDEX
+        assert "worker_connections are not enough" in (folder / "error.log").read_text()
+        for each in sockets:
+            assert json.loads(await each.recv())["type"] == "snapshot"
+        await sockets.pop().close()
+        async with connect(f"ws://{address}/ws/leaderboard") as socket:
+            assert json.loads(await socket.recv())["type"] == "snapshot"
+        for each in sockets:
+            await each.close()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")

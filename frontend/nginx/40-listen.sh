@@ -4,9 +4,12 @@
 set -eu
 certificate=/etc/nginx/tls/fullchain.pem
 key=/etc/nginx/tls/privkey.pem
+# Each worker gets its share of the connections; without this, one takes most of them. The backlog is
+# what Linux allows: all come back at once when Nginx was restarted.
+options="reuseport backlog=4096"
 
 if [ ! -e "$certificate" ] && [ ! -e "$key" ]; then
-    echo "listen 8080;" >/tmp/listen.conf
+    echo "listen 8080 $options;" >/tmp/listen.conf
     exit
 fi
 for file in "$certificate" "$key"; do
@@ -16,7 +19,7 @@ for file in "$certificate" "$key"; do
     fi
 done
 cat >/tmp/listen.conf <<END
-listen 8080 ssl;
+listen 8080 ssl $options;
 ssl_certificate $certificate;
 ssl_certificate_key $key;
 ssl_protocols TLSv1.2 TLSv1.3;
