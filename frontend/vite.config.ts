@@ -2,6 +2,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { precompress } from "./scripts/precompress.ts";
+import { viewer } from "./scripts/viewer.ts";
 
 const {
   /** Where the service listens while the app is developed. */
@@ -11,7 +12,7 @@ const {
 } = process.env;
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), precompress()],
+  plugins: [react(), tailwindcss(), viewer(), precompress()],
   define: {
     "import.meta.env.VITE_PUBLIC_URL": JSON.stringify(publicUrl),
   },
@@ -25,6 +26,7 @@ export default defineConfig({
       "/api": service,
       "/docs": service,
       "/openapi.json": service,
+      "/viewer": service,
       "/ws": { target: service, ws: true },
     },
   },

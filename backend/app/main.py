@@ -21,6 +21,7 @@ from app.api import (
     users,
 )
 from app.api.answer_headers import AnswerHeaders
+from app.api.docs import serve_docs
 from app.api.hot_route import HotApp, HotRoutes, check_rules
 from app.api.http_protocol import Patience
 from app.api.metered import RequestMeters
@@ -110,15 +111,17 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
         description="Durable scores, exact live ranks.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.meters = RequestMeters()
     app.hot, app.request_ids = HotRoutes(), RequestIds(access_log=settings.access_log)
-    app.answer_headers = AnswerHeaders(settings, app.docs_url)
+    app.answer_headers = AnswerHeaders(settings)
     leaderboard.add_hot_routes(app)
     for router in ROUTERS:
         check_rules(router.routes)
         app.include_router(router)
+    serve_docs(app)
     serve_web(app, settings.web_dir)
     problems.install(app)
     app.add_middleware(RequestIdMiddleware, ids=app.request_ids, meters=app.meters)

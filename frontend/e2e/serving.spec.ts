@@ -60,3 +60,19 @@ test("everything that the page's head and the manifest name is there", async ({ 
   expect(named.length).toBeGreaterThan(7);
   for (const path of named) expect((await fetch(stack.url + path)).status, path).toBe(200);
 });
+
+test("the API's documentation works without anybody else's servers", async ({ page, stack }) => {
+  const wrong: string[] = [];
+  page.on("console", (said) => said.type() === "error" && wrong.push(said.text()));
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("request", (each) => {
+    const url = each.url();
+    if (!url.startsWith(stack.url) && !url.startsWith("data:")) wrong.push(url);
+  });
+  await page.goto(`${stack.url}/docs`);
+  await page.getByText("/api/leaderboard/top", { exact: true }).click();
+  await page.getByRole("button", { name: "Try it out" }).click();
+  await page.getByRole("button", { name: "Execute" }).click();
+  await expect(page.getByText('"total_players"').first()).toBeVisible();
+  expect(wrong).toEqual([]);
+});

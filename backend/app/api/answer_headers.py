@@ -51,7 +51,6 @@ _PREFLIGHT: Headers = [
 ]
 
 _INLINE = re.compile(rb"<(script|style)(?![^>]*\bsrc=)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_DOCS_FROM = b"https://cdn.jsdelivr.net/npm/"
 
 
 def page_policy(html: bytes) -> bytes:
@@ -61,35 +60,25 @@ def page_policy(html: bytes) -> bytes:
         b"default-src 'none'; script-src %b; style-src %b; img-src 'self' data:; font-src 'self'; "
         b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
         b"frame-ancestors 'none'"
-    ) % (_sources(html, b"script", b"'self'"), _sources(html, b"style", b"'self'"))
+    ) % (_sources(html, b"script"), _sources(html, b"style"))
 
 
-def docs_policy(html: bytes) -> bytes:
-    """That of the API's documentation, whose viewer comes from a CDN and styles itself."""
-    return (
-        b"default-src 'none'; script-src %b; style-src 'unsafe-inline' %b; "
-        b"img-src 'self' data: https://fastapi.tiangolo.com; connect-src 'self'; "
-        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ) % (_sources(html, b"script", _DOCS_FROM), _DOCS_FROM)
-
-
-def _sources(html: bytes, tag: bytes, first: bytes) -> bytes:
+def _sources(html: bytes, tag: bytes) -> bytes:
     hashes = [
         b"'sha256-%b'" % base64.b64encode(hashlib.sha256(text).digest())
         for name, text in _INLINE.findall(html)
         if name.lower() == tag
     ]
-    return b" ".join([first, *hashes])
+    return b" ".join([b"'self'", *hashes])
 
 
 class AnswerHeaders:
     """What goes with an answer, by what its request was."""
 
-    def __init__(self, settings: Settings, docs_url: str | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._origins = {origin.encode() for origin in settings.allowed_origins}
         self._addresses = Addresses(settings.trusted_proxies)
         self._proxied = bool(settings.trusted_proxies)
-        self._docs_url = docs_url
 
     def hot(self, scope: Scope) -> Headers:
         """For an answer of a hot route."""
@@ -112,8 +101,6 @@ class AnswerHeaders:
 
     def wrap(self, scope: Scope, send: Send) -> Send:
         """`send` for all other answers, whoever makes them."""
-        if scope["path"] == self._docs_url:
-            send = _with_docs_policy(send)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -145,20 +132,3 @@ class AnswerHeaders:
             return False
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
         return forwarded[-1:] == [b"https"]
-
-
-def _with_docs_policy(send: Send) -> Send:
-    """Holds the head back until the page is there, whose inline script the policy names."""
-    head: list[Message] = []
-
-    async def send_page(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            head.append(message)
-            return
-        if head:
-            policy = (b"content-security-policy", docs_policy(message.get("body", b"")))
-            kept = [each for each in head[0]["headers"] if each[0] != policy[0]]
-            await send({**head.pop(), "headers": [*kept, policy]})
-        await send(message)
-
-    return send_page
