@@ -157,6 +157,32 @@ async def test_pages_of_games_by_the_hour(sandbox, worker):
         assert ids(await walk(other, ada, 40, board="races")) == races
 
 
+# Around full hours of this and other ages.
+HOURS = """
+SELECT at, hour_of(at) FROM (
+    SELECT (year || '-03-01 00:00+00')::timestamptz + hour * interval '1 hour'
+           + micro * interval '1 microsecond' AS at
+    FROM unnest('{0002,1582,1969,1970,2026,2255,9998}'::text[]) AS year,
+         generate_series(-30, 30) AS hour, generate_series(-2, 2) AS micro
+) moments ORDER BY at
+"""
+
+
+async def test_hours_are_in_the_order_of_time_whatever_the_zone(sandbox):
+    connection = await sandbox.connect()
+    found = [list(row) for row in await connection.fetch(HOURS)]
+    hours = [hour for _, hour in found]
+    assert hours == sorted(hours)
+    exact = [(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=1) for at, _ in found]
+    assert [hour for at, hour in found if 1900 < at.year < 2200] == [
+        hour for (at, _), hour in zip(found, exact, strict=True) if 1900 < at.year < 2200
+    ]
+    for zone in ("Asia/Kathmandu", "America/New_York"):
+        await connection.execute(f"SET timezone = '{zone}'")
+        assert [row[1] for row in await connection.fetch(HOURS)] == hours
+    await connection.close()
+
+
 async def test_new_games_move_no_page(worker, veteran):
     before = (await get(worker, veteran, limit=100))["sessions"]
     page = await get(worker, veteran, limit=4)
