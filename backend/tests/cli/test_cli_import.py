@@ -14,6 +14,11 @@ from app.services.verify import verify
 
 GAMES = 12_000
 
+CUT = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
 
 @pytest.fixture
 async def database(sandbox):
@@ -164,6 +169,46 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(sandbox, database,
         "0 rows rejected."
     )
     assert await total(database) == (GAMES, GAMES * (GAMES + 1) // 2)
+    await all_agree(sandbox)
+
+
+async def test_connections_that_are_cut_lose_and_double_nothing(sandbox, database, tmp_path):
+    """Also where it is not known whether a batch was committed."""
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, GAMES))
+    cuts, runs, code = 0, 0, 1
+    async with asyncio.timeout(120):
+        while code:
+            assert (runs := runs + 1) < 20
+            process = await begin(sandbox, file)
+            done = asyncio.create_task(process.communicate())
+            while not done.done():
+                await asyncio.wait([done], timeout=0.4)
+                if cuts < 6 and await database.fetchval("SELECT count(*) FROM game_sessions"):
+                    cuts += await database.fetchval(CUT)
+            _, err = await done
+            code = process.returncode
+            assert code == 0 or err.endswith(b"Run it again: no game counts twice.\n"), err
+    assert cuts >= 3
+    assert await total(database) == (GAMES, GAMES * (GAMES + 1) // 2)
+    assert "nothing was added" in await bring(sandbox, file)
+    await all_agree(sandbox)
+
+
+async def test_a_row_that_the_database_refuses(sandbox, database, tmp_path):
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, 1_500))
+    await database.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF NEW.score IN (13, 700) THEN RAISE 'unlucky'; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER refuse BEFORE INSERT ON game_sessions "
+        "FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    done = await bring(sandbox, file, code=1)
+    assert done.startswith("1,498 games came in")
+    await database.execute("DROP FUNCTION refuse CASCADE")
+    assert (await bring(sandbox, file)).startswith("2 games came in with 0 new players, 1,498 were")
+    assert await total(database) == (1_500, 1_500 * 1_501 // 2)
     await all_agree(sandbox)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import asyncpg
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.backing import reached
 from app.cli.database import prepare_database
@@ -26,6 +27,8 @@ from app.core.logging import configure_logging
 from app.services.imported import Rows, begin, recognise
 from app.services.imports import BATCH, Game, Importer, look_up, settings_for_import
 from app.services.service import open_service
+
+_AGAIN = "Run it again: no game counts twice."
 
 INDEX_SECONDS = 120.0
 """For an index that has to be built first."""
@@ -105,9 +108,16 @@ async def _on_database(do: _Do, settings: Settings, source: _Source, rejected: R
     try:
         return await do(settings, source, rejected)
     except DatabaseAway as error:
-        raise CliError(f"{error.detail} Run it again: no game counts twice.") from error
-    except asyncpg.PostgresError as error:
-        raise CliError(f"the database: {describe(error)}") from error
+        raise CliError(f"the database does not answer. {_AGAIN}") from error
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        SQLAlchemyError,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
+        raise CliError(f"the database: {describe(error)}. {_AGAIN}") from error
 
 
 async def _check(settings: Settings, source: _Source, rejected: Rejected) -> str:
