@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from cli_helpers import COMMAND, environment
+from cli_helpers import COMMAND, environment, run
 
 from app.services.imported import Rows
 from app.services.verify import verify
@@ -221,6 +221,17 @@ async def test_two_imports_of_one_file_at_once(sandbox, database, tmp_path):
     runs = await database.fetch("SELECT first_row, last_row FROM imported_rows ORDER BY last_row")
     assert len(Rows(map(tuple, runs))) == GAMES
     await all_agree(sandbox)
+
+
+def test_a_backup_knows_what_was_imported(data, tmp_path):
+    file = tmp_path / "g.ndjson"
+    file.write_text(lines(1, 50))
+    assert run("import", "games", file, "--data", data).returncode == 0
+    assert run("backup", tmp_path / "b.dump", "--data", data).returncode == 0
+    restored = tmp_path / "restored"
+    assert run("restore", tmp_path / "b.dump", "--data", restored).returncode == 0
+    again = run("import", "games", file, "--data", restored)
+    assert "nothing was added" in again.stdout, again.stderr
 
 
 def test_rows():
