@@ -18,6 +18,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests import compose_rolling
 from tests.nginx_helpers import free_port
 
 TOP = Path(__file__).parents[2]
@@ -30,8 +31,10 @@ API = f"{SITE}/api"
 ENVIRONMENT = {
     **os.environ, "WEB_PORT": f"127.0.0.1:{PORT}", "API_SUBNET": "10.213.8.0/24",
 }  # fmt: skip
+ROLLING = "a rolling restart of 3 backends: no request fails, every socket comes back"
 COME_BACK = (1012, 1013, 4408)
 COMPOSE = ("docker", "compose", "-p", PROJECT, "-f", str(TOP / "docker-compose.yml"))
+SLOWER = ("-f", str(TOP / "backend" / "tests" / "compose_rolling.yml"))
 
 started = time.monotonic()
 
@@ -50,8 +53,9 @@ def run(*command: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def compose(*arguments: str) -> str:
-    return run(*COMPOSE, *arguments)
+def compose(*arguments: str, also: tuple[str, ...] = ()) -> str:
+    """`also`: further files, as options."""
+    return run(*COMPOSE, *also, *arguments)
 
 
 def curl(path: str, body: object = None, **headers: str) -> dict:
@@ -80,9 +84,9 @@ def wait_healthy(service: str) -> float:
     raise AssertionError(f"{service} is not healthy: {states}\n{compose('logs', service)}")
 
 
-def up(*arguments: str) -> None:
+def up(*arguments: str, also: tuple[str, ...] = ()) -> None:
     began = time.monotonic()
-    compose("up", "-d", "--wait", *arguments)
+    compose("up", "-d", "--wait", *arguments, also=also)
     say(f"up -d --wait {' '.join(arguments)}: healthy after {time.monotonic() - began:.0f} s")
 
 
@@ -304,6 +308,24 @@ async def three_backends(key: str) -> None:
         "ranks pushed, asked for and by SQL are the same")  # fmt: skip
 
 
+async def rolling(key: str) -> None:
+    await asyncio.to_thread(up, "--scale", "backend=3", also=SLOWER)
+    players, (last,) = new_players(1_000, key, "roll"), new_players(1, key, "last")
+    restart = (str(TOP / "backend" / "scripts" / "rolling-restart"), *COMPOSE[2:], *SLOWER)
+    nginx = int(inspect(containers("web")[0], "{{.State.Pid}}"))
+    load, seen = await compose_rolling.roll(
+        PORT, nginx, key, players, last, restart, ENVIRONMENT, say
+    )
+    found = sql("SELECT user_id FROM leaderboard ORDER BY total_score DESC, achieved_id")
+    ranks = {int(user): rank for rank, (user,) in enumerate(found, 1)}
+    compose_rolling.check(load, seen, [ranks[each] for each in players], say)
+    ((games,),) = sql(f"SELECT count(*) FROM game_sessions WHERE user_id BETWEEN {players[0]} "
+                      f"AND {players[-1]}")  # fmt: skip
+    assert int(games) == load.answers["write 200"]
+    assert len(containers("backend")) == 3
+    verify()
+
+
 def only_the_web_port() -> None:
     for service in SERVICES:
         for container in containers(service):
@@ -373,14 +395,24 @@ def hardened() -> None:
         assert kept.split()[1].strip("0") == "", (service, kept)
 
 
+def rolling_alone() -> None:
+    up()
+    with step(ROLLING):
+        asyncio.run(rolling(first_admin_key()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the stack running")
+    parser.add_argument("--only", choices=["rolling"], help="build, and this step alone")
     options = parser.parse_args()
     try:
         compose("down", "-v", "--remove-orphans")
         with step("images built"):
             compose("build")
+        if options.only == "rolling":
+            rolling_alone()
+            return
         for image in IMAGES:
             size = int(run("docker", "image", "inspect", "-f", "{{.Size}}", image))
             say(f"  {image}: {size / 1e6:.0f} MB")
@@ -397,6 +429,8 @@ def main() -> None:
         up("--scale", "backend=3", "--no-recreate")
         with step("--scale backend=3 keeps ranks and pushes exact"):
             asyncio.run(three_backends(key))
+        with step(ROLLING):
+            asyncio.run(rolling(key))
         with step("only the web port is reached"):
             only_the_web_port()
         with step("no secret in inspect, images, logs, arguments or environments"):

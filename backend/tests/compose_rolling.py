@@ -1,0 +1,150 @@
+"""A rolling restart under load: what callers and sockets notice of it."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from app.cli.demo.http import BrokenError, Pool
+from tests.rolling_sockets import LAST_SCORE
+
+BACKEND = Path(__file__).parents[1]
+SPECTATORS = 1_000
+NGINX_PORT = 8080
+"""In its container."""
+WRITES_PER_SECOND, READS_PER_SECOND = 200, 50
+CONNECTIONS = 64
+LONG_AGO = 1_000
+"""Scores: who sent one before so many others has a rank."""
+MOST_AWAY_SECONDS = 15.0
+MOST_CONNECTS_A_SECOND = 200
+
+Say = Callable[[str], None]
+
+
+class Load:
+    """Steady scores and reads by callers who take every answer as it is."""
+
+    def __init__(self, pool: Pool, players: list[int]) -> None:
+        self._pool, self._players = pool, players
+        self._asked: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(CONNECTIONS)
+        self.answers: Counter[str] = Counter()
+        self.slowest = 0.0
+
+    async def run(self) -> None:
+        """Until it is cancelled; then waits for what it has asked."""
+        began, sent = time.monotonic(), 0
+        every = WRITES_PER_SECOND // READS_PER_SECOND
+        try:
+            while True:
+                while sent < (time.monotonic() - began) * WRITES_PER_SECOND:
+                    self._ask(self._write(sent))
+                    if sent % every == 0:
+                        self._ask(self._read(sent))
+                    sent += 1
+                await asyncio.sleep(0.005)
+        finally:
+            await asyncio.gather(*self._asked)
+
+    def _ask(self, asking) -> None:
+        task = asyncio.create_task(self._note(asking))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def _note(self, asking) -> None:
+        began = time.monotonic()
+        try:
+            async with self._room:
+                what, answer = await asking
+            self.answers[f"{what} {answer.status}"] += 1
+        except BrokenError as error:
+            self.answers[f"broken: {error}"] += 1
+        self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def _player(self, number: int) -> int:
+        return self._players[number * 7 % len(self._players)]
+
+    async def _write(self, number: int):
+        body = json.dumps({"user_id": self._player(number), "score": 1 + number % 997}).encode()
+        key = f"Idempotency-Key: rolling-{number}\r\n"
+        return "write", await self._pool.request("POST", "/leaderboard/submit", body, key)
+
+    async def _read(self, number: int):
+        target = "/leaderboard/top"
+        if number % 8 == 0 and number > LONG_AGO:
+            target = f"/leaderboard/rank/{self._player(number - LONG_AGO)}"
+        return "read", await self._pool.request("GET", target)
+
+
+async def roll(
+    port: int, nginx: int, key: str, players: list[int], last: int, restart: tuple[str, ...],
+    environment: dict[str, str], say: Say,
+) -> tuple[Load, dict]:  # fmt: skip
+    """The load, and what the sockets saw, of a restart and of a last score by the player `last`.
+
+    The sockets' process lives in the network of `nginx`, a process id: on their way to a published
+    port they would pass through one of Docker's that opens eight files for each.
+    """
+    sockets = await asyncio.create_subprocess_exec(
+        "nsenter", f"--net=/proc/{nginx}/ns/net",
+        sys.executable, "-m", "tests.rolling_sockets", cwd=BACKEND,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**22,
+    )  # fmt: skip
+    pool = Pool(f"http://127.0.0.1:{port}/api", key)
+    try:
+        job = {"port": NGINX_PORT, "key": key, "players": players, "spectators": SPECTATORS}
+        sockets.stdin.write(json.dumps(job).encode() + b"\n")
+        assert await sockets.stdout.readline() == b"connected\n"
+        say(f"  {len(players)} players' sockets and {SPECTATORS} spectators' are connected")
+        load = Load(pool, players)
+        running = asyncio.create_task(load.run())
+        # Until all have a rank.
+        await asyncio.sleep(len(players) / WRITES_PER_SECOND + 2)
+        await _restart(restart, environment, say)
+        await asyncio.sleep(3)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        body = json.dumps({"user_id": last, "score": LAST_SCORE}).encode()
+        answer = await pool.request("POST", "/leaderboard/submit", body)
+        assert answer.json()["new_rank"] == 1, answer
+        sockets.stdin.write(b"finish\n")
+        return load, json.loads(await sockets.stdout.readline())
+    finally:
+        pool.close()
+        if sockets.returncode is None:
+            sockets.kill()
+        await sockets.wait()
+
+
+async def _restart(command: tuple[str, ...], environment: dict[str, str], say: Say) -> None:
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async for line in process.stdout:
+        say(f"  {line.decode().rstrip()}")
+    assert await process.wait() == 0
+    say(f"  restarted in {time.monotonic() - began:.0f} s")
+
+
+def check(load: Load, seen: dict, exact: list[int], say: Say) -> None:
+    """`exact`: the players' ranks by SQL."""
+    say(f"  answers: {dict(load.answers)}; the slowest after {load.slowest:.2f} s")
+    say(f"  {seen['came_back']} times a socket was away, for {seen['longest_away']:.1f} s at most; "
+        f"{seen['connects']} connects, {seen['most_connects']} in a second at most")  # fmt: skip
+    say(f"  closed with {seen['codes']}, refused {seen['refused']}, "
+        f"{seen['snapshots']} came back to a snapshot")  # fmt: skip
+    everybody = len(exact) + SPECTATORS
+    assert load.answers.keys() == {"write 200", "read 200"}
+    assert seen["codes"].keys() == {"1012"}
+    assert seen["came_back"] >= everybody
+    assert seen["longest_away"] <= MOST_AWAY_SECONDS
+    assert seen["most_connects"] <= MOST_CONNECTS_A_SECOND
+    assert (seen["live"], seen["told"]) == (everybody, everybody)
+    assert seen["gaps"] == 0
+    assert seen["ranks"] == exact
+    say(f"  all {everybody} are live, told of the last score, and know their exact ranks")
