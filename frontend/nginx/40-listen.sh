@@ -25,4 +25,6 @@ ssl_certificate_key $key;
 ssl_protocols TLSv1.2 TLSv1.3;
 ssl_session_cache shared:tls:5m;
 ssl_session_tickets off;
+# A socket keeps it.
+ssl_buffer_size 4k;
 END
