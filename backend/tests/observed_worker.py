@@ -59,9 +59,13 @@ def recorded() -> dict[str, object]:
         return {"imported": False}
     from newrelic.core.agent import agent_instance
 
+    from newrelic.core.config import global_settings
+
     engine = agent_instance().application("Leaderboard")._stats_engine
     return {
         "imported": True,
+        "key": global_settings().license_key,
+        "host": global_settings().host,
         "transactions": [event[0]["name"] for event in engine.transaction_events.samples],
         "events": [[event[0]["type"], event[1]] for event in engine.custom_events.samples],
         "metrics": sorted({name for name, _ in engine.stats_table}),

@@ -239,3 +239,15 @@ def test_the_embedded_servers_stay_out_of_the_image():
 
 def blocks(text):
     return re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+
+
+def test_new_relic_gets_a_way_out_and_a_key_from_a_file():
+    added = yaml.safe_load((BACKEND / "ops/newrelic/docker-compose.yml").read_text())
+    assert added["services"].keys() == {"backend"}
+    backend = added["services"]["backend"]
+    assert backend.keys() == {"environment", "networks", "secrets"}
+    (network,) = backend["networks"]
+    assert added["networks"] == {network: None}
+    (secret,) = backend["secrets"]
+    assert backend["environment"]["NEW_RELIC_LICENSE_KEY_FILE"] == f"/run/secrets/{secret}"
+    assert added["secrets"][secret]["file"].startswith("${NEW_RELIC_LICENSE_KEY_FILE:?")

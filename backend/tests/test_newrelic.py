@@ -67,3 +67,16 @@ def test_transactions_and_events_are_recorded(sandbox: Sandbox) -> None:
 def test_nothing_of_it_is_there_without_a_key(sandbox: Sandbox) -> None:
     found, _ = observe(sandbox)
     assert found == {"imported": False}
+
+
+def test_the_key_may_be_in_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = tmp_path / "license_key"
+    place.write_text("")
+    found, _ = observe(sandbox, NEW_RELIC_LICENSE_KEY_FILE=str(place))
+    assert found == {"imported": False}
+    place.write_text("eu01xx of no account\n")
+    found, _ = observe(
+        sandbox, NEW_RELIC_LICENSE_KEY_FILE=str(place), NEW_RELIC_DEVELOPER_MODE="true"
+    )
+    assert (found["key"], found["host"]) == ("eu01xx of no account", "collector.eu01.nr-data.net")
+    assert found["transactions"]

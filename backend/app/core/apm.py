@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,16 +32,25 @@ class Agent:
 
 
 def start() -> Agent | None:
-    """The agent, if there is a license key in the environment. To be called before what it looks
-    into is imported. All else of it is set as New Relic says, by `NEW_RELIC_...`."""
-    if not os.environ.get(KEY):
+    """The agent, if there is a license key in the environment or in the file that it names. To be
+    called before what it looks into is imported. All else of it is set as New Relic says, by
+    `NEW_RELIC_...`. Raises OSError if the file can't be read."""
+    key = os.environ.get(KEY) or _key_in_file()
+    if not key:
         return None
     os.environ.setdefault("NEW_RELIC_APP_NAME", "Leaderboard")
     # It would send log lines as they are before secrets are cut out of them.
     os.environ.setdefault("NEW_RELIC_APPLICATION_LOGGING_FORWARDING_ENABLED", "false")
     import newrelic.agent  # type: ignore[import-untyped]
 
+    settings = newrelic.agent.global_settings()
+    settings.license_key = key
     newrelic.agent.initialize()
     # It would write a script of its own into our pages, which their content policy forbids.
-    newrelic.agent.global_settings().browser_monitoring.auto_instrument = False
+    settings.browser_monitoring.auto_instrument = False
     return Agent(newrelic.agent)
+
+
+def _key_in_file() -> str:
+    place = os.environ.get(f"{KEY}_FILE")
+    return Path(place).read_text().strip() if place else ""
