@@ -22,6 +22,7 @@ async def play(address: str) -> None:
             while (await client.get("/api/leaderboard/health")).json()["status"] != "ok":
                 await asyncio.sleep(0.05)
         made = await client.post("/api/users", json={"username": "seen"})
+        assert made.status_code == 201, made.text
         player = made.json()["user_id"]
         async with connect(f"ws://{address}/ws/leaderboard") as socket:
             await socket.recv()
@@ -58,7 +59,6 @@ def recorded() -> dict[str, object]:
     if "newrelic" not in sys.modules:
         return {"imported": False}
     from newrelic.core.agent import agent_instance
-
     from newrelic.core.config import global_settings
 
     engine = agent_instance().application("Leaderboard")._stats_engine

@@ -69,11 +69,15 @@ def test_nothing_of_it_is_there_without_a_key(sandbox: Sandbox) -> None:
     assert found == {"imported": False}
 
 
-def test_the_key_may_be_in_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_nothing_of_it_is_there_with_an_empty_file(sandbox: Sandbox, tmp_path: Path) -> None:
     place = tmp_path / "license_key"
     place.write_text("")
     found, _ = observe(sandbox, NEW_RELIC_LICENSE_KEY_FILE=str(place))
     assert found == {"imported": False}
+
+
+def test_the_key_may_be_in_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = tmp_path / "license_key"
     place.write_text("eu01xx of no account\n")
     found, _ = observe(
         sandbox, NEW_RELIC_LICENSE_KEY_FILE=str(place), NEW_RELIC_DEVELOPER_MODE="true"
