@@ -9,6 +9,8 @@ from app.core.errors import AppError, InvalidInput
 from app.core.exact_json import has_fraction, pieces, read_exactly
 from app.schemas.scores import ScoreSubmission
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def keep_numbers(items: Sequence[ScoreSubmission | AppError], body: bytes) -> None:
     """Puts metadata back as it stands in the body, of one submission or of a batch, where reading
@@ -32,10 +34,7 @@ def encode_metadata(metadata: dict[str, Any] | None, limit: int, depth: int) -> 
     if not metadata:
         return None
     try:
-        if has_fraction(metadata):
-            text = _write_out(metadata, limit)
-        else:
-            text = json.dumps(metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _write_out(metadata, limit) if has_fraction(metadata) else _encoder.encode(metadata)
         size = len(text.encode())
     except (ValueError, RecursionError, UnicodeEncodeError) as error:
         raise InvalidInput.field(
