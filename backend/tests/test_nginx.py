@@ -8,6 +8,7 @@ import re
 import shutil
 import ssl
 import subprocess
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from websockets.exceptions import InvalidStatus
 from app.api.answer_headers import _HARDENING, page_policy
 from app.api.web import CLIENT_ROUTES
 from app.core.config import Settings
+from app.main import create_app
+from tests.conftest import serve
 from tests.nginx_helpers import NGINX, TOP, defaults, find_nginx, free_port, nginx, policy_file
 
 pytestmark = pytest.mark.skipif(
@@ -198,6 +201,36 @@ async def test_a_socket_and_what_is_pushed(site):
     async with connect(f"{place}ws/leaderboard", origin="https://elsewhere.example") as stranger:
         await asyncio.wait_for(stranger.wait_closed(), 10)
         assert stranger.close_code == 4403
+
+
+async def test_a_backend_that_drains_gets_no_more_sockets(sandbox, build, folder):
+    """They go to another one, and requests go to both."""
+    draining, seen = create_app(sandbox.make_settings(**PROXY)), []
+
+    async def watched(scope, receive, send):
+        seen.append(scope.get("state"))
+        await draining(scope, receive, send)
+
+    async with AsyncExitStack() as stack:
+        old = await stack.enter_async_context(serve(watched))
+        new = await stack.enter_async_context(sandbox.serve(**PROXY))
+        # Where Docker's DNS knows several backends by one name.
+        group = f"upstream pair {{ server {old}; server {new}; }}"
+        changes = {"map $scheme": f"{group} map $scheme"}
+        address = await stack.enter_async_context(nginx(folder, build, "pair", changes=changes))
+        client = await stack.enter_async_context(httpx.AsyncClient())
+        await client.get(f"http://{old}/api/live")
+        async with connect(f"ws://{old}/ws/leaderboard") as lost:
+            await lost.recv()
+            await seen[-1]["hubs"].drain(per_second=100, seconds=5)
+            await asyncio.wait_for(lost.wait_closed(), 10)
+            assert lost.close_code == 1012
+        for _ in range(4):
+            async with connect(f"ws://{address}/ws/leaderboard") as watcher:
+                assert json.loads(await watcher.recv())["type"] == "snapshot"
+    tried = [line["backend"] for line in log_of(folder) if line["path"] == "/ws/leaderboard"]
+    assert f"{old}, {new}" in tried
+    assert {each.split(", ")[-1] for each in tried} == {new}
 
 
 async def test_the_callers_address_reaches_the_worker(sandbox, build, folder):
