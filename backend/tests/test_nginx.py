@@ -344,6 +344,16 @@ async def test_tls_where_a_certificate_was_dropped_in(sandbox, build, folder):
             assert json.loads(await asyncio.wait_for(watcher.recv(), 10))["type"] == "snapshot"
 
 
+def test_connections_fit_into_the_open_files_of_a_worker():
+    """Of which the container has so many, and other files need some."""
+    text = (NGINX / "nginx.conf").read_text()
+    (files,) = map(int, re.findall(r"^worker_rlimit_nofile (\d+);", text, re.MULTILINE))
+    (connections,) = map(int, re.findall(r"worker_connections (\d+);", text))
+    allowed = re.findall(r"MAX_FILES:-(\d+)", (TOP / "docker-compose.yml").read_text())
+    assert {*map(int, allowed)} == {files}
+    assert connections + 500 < files
+
+
 def test_the_pages_are_the_backends():
     """One list of the app's pages, in the two places that need it."""
     template = (NGINX / "templates" / "default.conf.template").read_text()
