@@ -25,9 +25,12 @@ f.user_id, f.total_score, f.achieved_id, f.achieved_at, f.version, f.games_playe
 f.wins, f.is_active
 """
 
+# With the season: before PostgreSQL 18 no index is entered past a column that is not given.
 _READ_FOLDS = f"""
-SELECT f.board_id, f.season, {_FOLD_COLUMNS} FROM leaderboard f
-WHERE f.board_id = ANY($1::int[]) AND f.user_id = ANY($2::bigint[])
+SELECT f.board_id, f.season, {_FOLD_COLUMNS}
+FROM unnest($1::int[], $2::int[]) AS b (board_id, season)
+JOIN leaderboard f ON f.board_id = b.board_id AND f.season = b.season
+WHERE f.user_id = ANY($3::bigint[])
 """  # noqa: S608 - constants alone
 
 _NAMED_FOLDS = f"""
@@ -138,10 +141,11 @@ def to_fold(row: asyncpg.Record) -> Fold:
 
 
 async def read_folds(
-    connection: RawConnection, board_ids: Sequence[int], user_ids: Sequence[int]
+    connection: RawConnection, boards: Sequence[tuple[int, int]], user_ids: Sequence[int]
 ) -> dict[tuple[int, int, int], Fold]:
-    """The players' folds on these boards, in all seasons, by (board_id, season, user_id)."""
-    rows = await connection.fetch(_READ_FOLDS, board_ids, user_ids)
+    """The players' folds by (board_id, season, user_id), on boards that are (board_id, season)."""
+    board_ids, seasons = zip(*boards, strict=True)
+    rows = await connection.fetch(_READ_FOLDS, board_ids, seasons, user_ids)
     # By place: a thousand of these are made for every big batch.
     return {(row[0], row[1], row[2]): Fold._make(row[2:]) for row in rows}
 

@@ -262,7 +262,7 @@ class Writer:
         players = await ledger.lock_players(connection, user_ids)
         now, ids = await ledger.draw_ids(connection, len(items))
         folds = await ledger.read_folds(
-            connection, [board.board_id for board in self._boards.open], list(players)
+            connection, [board.key for board in self._boards.open], list(players)
         )
         key_hashes = [each.key_hash for each in submissions if each.key is not None]
         used = await ledger.read_keys(connection, key_hashes) if key_hashes else {}
