@@ -33,7 +33,7 @@ class Load:
         self._asked: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(CONNECTIONS)
         self.answers: Counter[str] = Counter()
-        self.slowest = 0.0
+        self.seconds: list[float] = []
 
     async def run(self) -> None:
         """Until it is cancelled; then waits for what it has asked."""
@@ -56,14 +56,14 @@ class Load:
         task.add_done_callback(self._asked.discard)
 
     async def _note(self, asking) -> None:
-        began = time.monotonic()
-        try:
-            async with self._room:
+        async with self._room:
+            began = time.monotonic()
+            try:
                 what, answer = await asking
-            self.answers[f"{what} {answer.status}"] += 1
-        except BrokenError as error:
-            self.answers[f"broken: {error}"] += 1
-        self.slowest = max(self.slowest, time.monotonic() - began)
+                self.answers[f"{what} {answer.status}"] += 1
+            except BrokenError as error:
+                self.answers[f"broken: {error}"] += 1
+            self.seconds.append(time.monotonic() - began)
 
     def _player(self, number: int) -> int:
         return self._players[number * 7 % len(self._players)]
@@ -133,11 +133,14 @@ async def _restart(command: tuple[str, ...], environment: dict[str, str], say: S
 
 def check(load: Load, seen: dict, exact: list[int], say: Say) -> None:
     """`exact`: the players' ranks by SQL."""
-    say(f"  answers: {dict(load.answers)}; the slowest after {load.slowest:.2f} s")
+    seconds = sorted(load.seconds)
+    middle, slow, slowest = (seconds[int(len(seconds) * share) - 1] for share in (0.5, 0.99, 1))
+    say(f"  answers: {dict(load.answers)}; after {middle * 1e3:.0f} ms at the median, "
+        f"{slow:.2f} s at the 99th percentile, {slowest:.2f} s at most")  # fmt: skip
     say(f"  {seen['came_back']} times a socket was away, for {seen['longest_away']:.1f} s at most; "
         f"{seen['connects']} connects, {seen['most_connects']} in a second at most")  # fmt: skip
     say(f"  closed with {seen['codes']}, refused {seen['refused']}, "
-        f"{seen['snapshots']} came back to a snapshot")  # fmt: skip
+        f"{seen['anew']} began anew with a snapshot")  # fmt: skip
     everybody = len(exact) + SPECTATORS
     assert load.answers.keys() == {"write 200", "read 200"}
     assert seen["codes"].keys() == {"1012"}

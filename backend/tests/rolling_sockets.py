@@ -154,7 +154,7 @@ class Socket:
             said = json.loads(frame)
             self._seq, self._epoch = said["seq"], said["epoch"]
             self.rank = said["me"] and said["me"]["rank"]
-            self._crowd.snapshots += 1
+            self._crowd.anew += self._lost_at is not None
         elif found := _UPDATE.match(frame):
             if int(found[2]) > self._seq:
                 self._crowd.gaps += 1
@@ -180,7 +180,8 @@ class Crowd:
         self.away: list[float] = []
         self.codes: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
-        self.gaps = self.snapshots = 0
+        self.gaps = self.anew = 0
+        """Updates that were missed; sockets that came back and began with a snapshot."""
         self.players = [Socket(self, f"/ws/leaderboard/{each}") for each in job.players]
         spectators = [Socket(self, "/ws/leaderboard") for _ in range(job.spectators)]
         self.sockets = [*self.players, *spectators]
@@ -196,7 +197,6 @@ class Crowd:
         for socket in self.sockets:
             await socket.greeted.wait()
         self.attempts.clear()
-        self.snapshots = 0
         return tasks
 
     async def all_told(self) -> None:
@@ -213,7 +213,7 @@ class Crowd:
             "codes": self.codes,
             "refused": self.refused,
             "gaps": self.gaps,
-            "snapshots": self.snapshots,
+            "anew": self.anew,
             "ranks": [each.rank for each in self.players],
         }
 
