@@ -8,9 +8,11 @@ type Submission = Pick<Schemas["ScoreSubmission"], "user_id" | "score"> &
 /** What a game server would do, over plain HTTP. Every answer that is no success throws. */
 export class Api {
   readonly #base: () => string;
+  readonly #key: string | undefined;
 
-  constructor(base: () => string) {
+  constructor(base: () => string, key?: string) {
     this.#base = base;
+    this.#key = key;
   }
 
   /** The id of a new player. */
@@ -48,7 +50,11 @@ export class Api {
   async #ask<T>(path: string, body?: object): Promise<T> {
     const answer = await fetch(`${this.#base()}${path}`, {
       // A connection each, so that all workers take their turn.
-      headers: { connection: "close", ...(body && { "content-type": "application/json" }) },
+      headers: {
+        connection: "close",
+        ...(this.#key && { authorization: `Bearer ${this.#key}` }),
+        ...(body && { "content-type": "application/json" }),
+      },
       ...(body && { method: "POST", body: JSON.stringify(body) }),
     });
     const text = await answer.text();

@@ -1,4 +1,4 @@
-import { expect, type Page, test } from "./fixtures";
+import { ANYWHERE, expect, type Page, test } from "./fixtures";
 import { as, openBoard, rowOf } from "./page";
 
 /** Notes what the page's sockets are opened with and hear. */
@@ -36,41 +36,42 @@ test("a server that restarts: the badge says so and comes back, without a reload
   expect(await page.evaluate(() => document.body.dataset["mark"])).toBe("the same page");
 });
 
-test("after a lost network the socket resumes, and nothing is missing", async ({
-  page,
-  context,
-  stack,
-}) => {
-  const [me, other] = await Promise.all([
-    stack.api.createUser(`Traveller ${Date.now()}`),
-    stack.api.createUser(`Home ${Date.now()}`),
-  ]);
-  await stack.api.submit(me, 70_000_000);
-  await as(page, me);
-  const sockets = listen(page);
-  await openBoard(page, stack);
-  await expect(rowOf(page, me)).toContainText("70,000,000");
-  await context.setOffline(true);
-  await expect(page.getByTestId("connection")).toContainText("Offline");
-  await stack.api.submit(other, 80_000_000);
-  await stack.api.submit(me, 1);
-  await context.setOffline(false);
-  await expect(page.getByTestId("connection")).toContainText("Live", { timeout: 10_000 });
-  await expect(rowOf(page, other)).toContainText("80,000,000");
-  await expect(rowOf(page, me)).toContainText("70,000,001");
-  const { rank } = await stack.api.rank(me);
-  await expect(page.getByTestId("my-rank")).toContainText(String(rank));
-  const last = sockets.at(-1);
-  expect(last?.url).toMatch(/since=\d+&epoch=/);
-  expect(last?.types[0]).toBe("update");
-  expect(last?.types).not.toContain("snapshot");
-});
+test(
+  "after a lost network the socket resumes, and nothing is missing",
+  ANYWHERE,
+  async ({ page, context, stack }) => {
+    const [me, other] = await Promise.all([
+      stack.api.createUser(`Traveller ${Date.now()}`),
+      stack.api.createUser(`Home ${Date.now()}`),
+    ]);
+    await stack.api.submit(me, 70_000_000);
+    await as(page, me);
+    const sockets = listen(page);
+    await openBoard(page, stack);
+    await expect(rowOf(page, me)).toContainText("70,000,000");
+    await context.setOffline(true);
+    await expect(page.getByTestId("connection")).toContainText("Offline");
+    await stack.api.submit(other, 80_000_000);
+    await stack.api.submit(me, 1);
+    await context.setOffline(false);
+    await expect(page.getByTestId("connection")).toContainText("Live", { timeout: 10_000 });
+    await expect(rowOf(page, other)).toContainText("80,000,000");
+    await expect(rowOf(page, me)).toContainText("70,000,001");
+    const { rank } = await stack.api.rank(me);
+    await expect(page.getByTestId("my-rank")).toContainText(String(rank));
+    const last = sockets.at(-1);
+    expect(last?.url).toMatch(/since=\d+&epoch=/);
+    expect(last?.types[0]).toBe("update");
+    expect(last?.types).not.toContain("snapshot");
+  },
+);
 
-test("a player whom the service does not know is forgotten, and the board goes on", async ({
-  page,
-  stack,
-}) => {
-  await as(page, 999_999_999);
-  await openBoard(page, stack);
-  await expect(page.getByText("Who are you?")).toBeVisible();
-});
+test(
+  "a player whom the service does not know is forgotten, and the board goes on",
+  ANYWHERE,
+  async ({ page, stack }) => {
+    await as(page, 999_999_999);
+    await openBoard(page, stack);
+    await expect(page.getByText("Who are you?")).toBeVisible();
+  },
+);

@@ -1,5 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
-import { expect, type Page, test } from "./fixtures";
+import { ANYWHERE, expect, type Page, test } from "./fixtures";
 import { as, openBoard } from "./page";
 
 const SIZES = [
@@ -43,7 +43,7 @@ for (const viewport of SIZES) {
       await expectSound(page);
     });
 
-    test("nowhere, and nobody", async ({ page, stack }) => {
+    test("nowhere, and nobody", ANYWHERE, async ({ page, stack }) => {
       await page.goto(`${stack.url}/nowhere`);
       await expect(page.getByRole("heading", { name: "Nothing here" })).toBeVisible();
       await expectSound(page);
@@ -103,7 +103,7 @@ test("a player is found by name, with the keyboard", async ({ page, crowd }) => 
   await expectSound(page);
 });
 
-test("a player's graph and games grow with what is played", async ({ page, stack }) => {
+test("a player's graph and games grow with what is played", ANYWHERE, async ({ page, stack }) => {
   const userId = await stack.api.createUser(`Grows ${Date.now()}`);
   for (let game = 1; game <= 25; game += 1) {
     await stack.api.submit(userId, game * 1_000, { game_mode: "blitz", won: game % 2 === 0 });

@@ -29,13 +29,14 @@ interface Options {
 export class Stack {
   /** Where it listens; the same after a restart. */
   url = "";
-  readonly api = new Api(() => this.url);
+  readonly api: Api;
   readonly #folder: string;
   readonly #workers: number;
   readonly #closed: Options["closed"];
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, workers: number, closed: Options["closed"]) {
+  private constructor(folder: string, workers: number, closed: Options["closed"], key?: string) {
+    this.api = new Api(() => this.url, key);
     this.#folder = folder;
     this.#workers = workers;
     this.#closed = closed;
@@ -52,6 +53,13 @@ export class Stack {
       await stack.remove();
       throw error;
     }
+    return stack;
+  }
+
+  /** A service that runs elsewhere, and a key of it. It can't be started or stopped from here. */
+  static at(url: string, key: string): Stack {
+    const stack = new Stack("", 0, undefined, key);
+    stack.url = url;
     return stack;
   }
 
