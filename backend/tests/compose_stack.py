@@ -7,8 +7,10 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests import compose_rolling
+from tests import compose_observe, compose_rolling
 from tests.nginx_helpers import free_port
 
 TOP = Path(__file__).parents[2]
@@ -66,7 +68,7 @@ def curl(path: str, body: object = None, **headers: str) -> dict:
 
 
 def containers(service: str) -> list[str]:
-    return compose("ps", "-q", service).split()
+    return compose(*compose_observe.PROFILE, "ps", "-q", service).split()
 
 
 def inspect(container: str, what: str) -> str:
@@ -354,23 +356,24 @@ def is_open_from_front(address: str, port: int) -> bool:
 
 
 def no_secret_is_seen() -> None:
-    names = ("postgres", "redis", "backend", "admin")
+    names = ("postgres", "redis", "backend", "admin", "grafana", "prometheus")
     mounts = [part for name in names for part in ("-v", f"{PROJECT}_{name}-secrets:/s/{name}:ro")]
     look = ("docker", "run", "--rm", "--user", "0:0", *mounts, "--entrypoint", "sh", IMAGES[0])
     modes = run(*look, "-c", "stat -c '%a %u %n' /s/*/* /s/*").splitlines()
     for line in modes:
         mode, user, path = line.split()
-        assert mode in ("600", "700"), line
-        assert int(user) == (999 if "/postgres" in path or "/redis" in path[:8] else 10001), line
+        reader = path.split("/")[2]
+        assert mode in (("640", "2750") if reader == "prometheus" else ("600", "700")), line
+        assert int(user) == {"postgres": 999, "redis": 999, "grafana": 472}.get(reader, 10001), line
     text = run(*look, "-c", "cat /s/*/*")
     words = {word for word in re.split(r"[\s:@/]+", text) if len(word) >= 32}
     assert len(words) >= 5
-    alive = [each for service in SERVICES for each in containers(service)]
-    everything = compose("ps", "-aq").split()
+    everything = compose(*compose_observe.PROFILE, "ps", "-aq").split()
+    alive = compose(*compose_observe.PROFILE, "ps", "-q").split()
     places = {
         "inspect": run("docker", "inspect", *everything, *IMAGES),
         "history": "".join(run("docker", "history", "--no-trunc", each) for each in IMAGES),
-        "logs": compose("logs"),
+        "logs": compose(*compose_observe.PROFILE, "logs"),
         "processes": "".join(run("docker", "top", each, "-eo", "pid,args") for each in alive),
         "environment": "".join(run("docker", "exec", each, "env") for each in alive),
     }
@@ -380,8 +383,8 @@ def no_secret_is_seen() -> None:
             assert word not in seen, f"a secret is in {place}"
 
 
-def hardened() -> None:
-    for service in SERVICES:
+def hardened(*services: str) -> None:
+    for service in services:
         (container, *_) = containers(service)
         user = run("docker", "exec", container, "id", "-u").strip()
         assert user != "0", service
@@ -393,6 +396,61 @@ def hardened() -> None:
         assert int(inspect(container, "{{.HostConfig.Memory}}")) > 0
         kept = run("docker", "exec", container, "grep", "CapEff", "/proc/1/status")
         assert kept.split()[1].strip("0") == "", (service, kept)
+
+
+def observe() -> None:
+    missing = compose_observe.missing_image(compose)
+    if missing is not None:
+        say(f"  not run: there is no image {missing}")
+        return
+    say(f"  {compose_observe.observed(compose, backends=3, workers=2)}")
+    hardened("prometheus")
+    (container,) = containers("prometheus")
+    assert not json.loads(inspect(container, "{{json .HostConfig.PortBindings}}"))
+
+
+def browser(key: str) -> None:
+    app = TOP / "frontend"
+    npx = shutil.which("npx")
+    if npx is None or not (app / "node_modules/@playwright").exists():
+        say("  not run: there is no npx, or nothing in frontend/node_modules")
+        return
+    done = subprocess.run(
+        [npx, "playwright", "test", "--grep", "@anywhere", "--workers", "1"],
+        env={**os.environ, "E2E_URL": SITE, "E2E_KEY": key}, cwd=app,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    say(f"  {done.stdout.strip().splitlines()[-1].strip()}")
+
+
+def drill(key: str) -> None:
+    """PostgreSQL's and Redis' volumes are lost, and what a backup has is there again."""
+    before = curl("/api/leaderboard/top?limit=1000")
+    scripts = TOP / "backend" / "scripts"
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/board.dump"
+        run(str(scripts / "compose-backup"), file, *COMPOSE[2:])
+        restore = (str(scripts / "compose-restore"), file, *COMPOSE[2:])
+        refused = subprocess.run(
+            restore, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+        assert refused.returncode == 1
+        assert "nothing is ever overwritten" in refused.stderr
+        assert curl("/api/leaderboard/top?limit=1000") == before
+        compose("rm", "-sf", "secrets", "postgres", "redis")
+        run("docker", "volume", "rm", f"{PROJECT}_postgres-data", f"{PROJECT}_redis-data")
+        began = time.monotonic()
+        assert "restored" in run(*restore)
+        say(f"  {before['total_players']} players restored in {time.monotonic() - began:.0f} s")
+    after = curl("/api/leaderboard/top?limit=1000")
+    assert after["entries"] == before["entries"]
+    assert after["total_players"] == before["total_players"]
+    best = before["entries"][0]
+    sent = {"user_id": best["user_id"], "score": 1}
+    answer = curl("/api/leaderboard/submit", sent, Authorization=f"Bearer {key}")
+    assert answer["new_rank"] == 1, answer
+    assert curl("/api/leaderboard/top")["entries"][0]["total_score"] == best["total_score"] + 1
 
 
 def rolling_alone() -> None:
@@ -407,7 +465,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["rolling"], help="build, and this step alone")
     options = parser.parse_args()
     try:
-        compose("down", "-v", "--remove-orphans")
+        compose(*compose_observe.PROFILE, "down", "-v", "--remove-orphans")
         with step("images built"):
             compose("build")
         if options.only == "rolling":
@@ -422,7 +480,7 @@ def main() -> None:
         with step("down and up keeps the data, the keys and the secrets"):
             kept()
         with step("not root, read-only, no capabilities, bounded memory"):
-            hardened()
+            hardened(*SERVICES)
         key = first_admin_key()
         with step("kill -9 of each service in turn under load loses nothing"):
             asyncio.run(kill_each(key))
@@ -431,10 +489,16 @@ def main() -> None:
             asyncio.run(three_backends(key))
         with step(ROLLING):
             asyncio.run(rolling(key))
+        with step("Prometheus scrapes all 3 with a key of its own"):
+            observe()
+        with step("a browser behind Nginx"):
+            browser(key)
         with step("only the web port is reached"):
             only_the_web_port()
         with step("no secret in inspect, images, logs, arguments or environments"):
             no_secret_is_seen()
+        with step("PostgreSQL's and Redis' volumes lost, and restored from a backup"):
+            drill(key)
         print(run("docker", "stats", "--no-stream", "--format",
                   "{{.Name}}\t{{.MemUsage}}\t{{.PIDs}} processes"))  # fmt: skip
         say("compose-test: passed")
@@ -443,7 +507,7 @@ def main() -> None:
         raise
     finally:
         if not options.keep:
-            compose("down", "-v", "--remove-orphans", "-t", "5")
+            compose(*compose_observe.PROFILE, "down", "-v", "--remove-orphans", "-t", "5")
 
 
 if __name__ == "__main__":
