@@ -1,5 +1,6 @@
 """The listening socket: bound once, in the parent, before anything is started."""
 
+import contextlib
 import ctypes
 import errno
 import ipaddress
@@ -8,16 +9,18 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
 from app.cli.failures import CliError
 
 BACKLOG = 4_096
-HANDSHAKE_SECONDS = 0.05
-"""For handshakes that have begun to end: a round trip."""
+HANDSHAKE_SECONDS = 1.0
+"""For handshakes that have begun to end: a round trip, and time on a machine that is busy."""
 TAKEN_SECONDS = 5.0
 """For workers to take the connections that wait for them."""
 
 _SO_ATTACH_FILTER = 26
+_SYN_RECEIVED = "03"
 _UNACKED_AT = 24
 """Where tcpi_unacked lies in Linux' tcp_info: of a listener, the connections nobody has taken."""
 _NO_NEW_HANDSHAKE = (
@@ -75,10 +78,14 @@ def let_nobody_in(listener: socket.socket) -> None:
     except OSError as error:
         logging.getLogger(__name__).info("connections may be cut off at the stop: %s", error)
         return
-    time.sleep(HANDSHAKE_SECONDS)
-    deadline = time.monotonic() + TAKEN_SECONDS
-    while _untaken(listener) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < TAKEN_SECONDS:
+        time.sleep(0.02)
+        # In this order: the first become the second.
+        if waited < HANDSHAKE_SECONDS and _is_shaking_hands(listener):
+            continue
+        if not _untaken(listener):
+            return
 
 
 def _drop_handshakes(listener: socket.socket) -> None:
@@ -89,6 +96,18 @@ def _drop_handshakes(listener: socket.socket) -> None:
     program = ctypes.create_string_buffer(rows, len(rows))
     filter_ = struct.pack("HP", len(_NO_NEW_HANDSHAKE), ctypes.addressof(program))
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+
+
+def _is_shaking_hands(listener: socket.socket) -> bool:
+    """Whether somebody's connection has begun and is not yet complete."""
+    port = f":{listener.getsockname()[1]:04X}"
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        with contextlib.suppress(OSError), table.open() as lines:
+            for line in lines:
+                _, local, _, state, *_ = line.split()
+                if state == _SYN_RECEIVED and local.endswith(port):
+                    return True
+    return False
 
 
 def _untaken(listener: socket.socket) -> int:
