@@ -42,6 +42,10 @@ class Socket(Watcher):
         self.transport = transport
         transport.write(handshake(self._path, f"Authorization: Bearer {self._key}"))
 
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.greeted.set()
+
     def _hear(self) -> None:
         self.greeted.set()
         self.told_at = time.monotonic()
@@ -55,6 +59,8 @@ async def join(job: Job, path: str, key: str, room: asyncio.Semaphore) -> Socket
             lambda: Socket(path, key), "127.0.0.1", job.port, ssl=context
         )
         await socket.greeted.wait()
+        if socket.lost:
+            raise ConnectionError("A socket was closed before it had its snapshot.")
         return socket
 
 
