@@ -487,12 +487,12 @@ def main() -> None:
         up("--scale", "backend=3", "--no-recreate")
         with step("--scale backend=3 keeps ranks and pushes exact"):
             asyncio.run(three_backends(key))
-        with step(ROLLING):
-            asyncio.run(rolling(key))
         with step("Prometheus scrapes all 3 with a key of its own"):
             observe()
         with step("a browser behind Nginx"):
             browser(key)
+        with step(ROLLING):
+            asyncio.run(rolling(key))
         with step("only the web port is reached"):
             only_the_web_port()
         with step("no secret in inspect, images, logs, arguments or environments"):
