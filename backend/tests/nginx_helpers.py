@@ -1,7 +1,9 @@
 """A real Nginx with the project's own configuration, rendered and moved to a folder of its own."""
 
 import asyncio
+import contextlib
 import os
+import random
 import re
 import shutil
 import socket
@@ -28,9 +30,12 @@ def find_nginx() -> str | None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One below those that outgoing connections are given, which could take it meanwhile."""
+    while True:
+        port = random.randint(15_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def rendered(folder: Path, build: Path, backend: str, port: int, changes: dict[str, str]) -> Path:
