@@ -4,6 +4,9 @@ uvicorn itself bounds only the pause between two requests. A connection that nev
 request, sends headers without end or does not read its answer would stay for good.
 """
 
+import os
+import socket
+import sys
 from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +25,8 @@ MAX_HEAD_BYTES = 64 * 1024
 
 NEW_SECONDS = 1.0
 """A connection that has said nothing for longer is none whose request is on its way."""
+
+_IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
 
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
@@ -100,6 +105,8 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.since = self.loop.time()
+        if not self._patience.keeps_alive:
+            _hear_all(transport)
         self._patience.add(self)
         self._set_timer(self._patience.head, self._give_up)
 
@@ -199,3 +206,12 @@ class PatientProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _hear_all(transport: Transport) -> None:
+    """Takes back what a stopping service's listener hands on to connections (cli/listening.py)."""
+    if sys.platform == "linux" and (peer := transport.get_extra_info("socket")) is not None:
+        with socket.socket(fileno=os.dup(peer.fileno())) as own:
+            own.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
+            if own.family == socket.AF_INET6:
+                own.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, 0)

@@ -1,7 +1,6 @@
 """The listening socket: bound once, in the parent, before anything is started."""
 
 import contextlib
-import ctypes
 import errno
 import ipaddress
 import logging
@@ -19,7 +18,9 @@ HANDSHAKE_SECONDS = 1.0
 TAKEN_SECONDS = 5.0
 """For workers to take the connections that wait for them."""
 
-_SO_ATTACH_FILTER = 26
+_IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
+_NO_HOP = 255
+"""More than the TTL that hosts begin with, which is 64 or 128."""
 _SYN_RECEIVED = "03"
 _UNACKED_AT = 24
 """Where tcpi_unacked lies in Linux' tcp_info: of a listener, the connections nobody has taken."""
@@ -70,8 +71,9 @@ def let_nobody_in(listener: socket.socket) -> None:
     have begun are a worker's. To close it at once would reset those.
 
     Who is not let in hears nothing, tries again a second later, and is refused then: nothing was
-    sent, so a proxy may take another backend. Where there is no such filter (it is Linux') this
-    does nothing.
+    sent, so a proxy may take another backend. By the least TTL that the listener hears, which needs
+    no privilege, as a filter does on some kernels; connections that become complete now have it
+    too, until a worker takes them (api/http_protocol.py). Elsewhere than on Linux this does nothing.
     """
     try:
         _drop_handshakes(listener)
@@ -91,11 +93,10 @@ def let_nobody_in(listener: socket.socket) -> None:
 def _drop_handshakes(listener: socket.socket) -> None:
     """Raises OSError where that can't be had."""
     if sys.platform != "linux":
-        raise OSError(errno.ENOPROTOOPT, "no socket filters here")
-    rows = b"".join(struct.pack("HBBI", *row) for row in _NO_NEW_HANDSHAKE)
-    program = ctypes.create_string_buffer(rows, len(rows))
-    filter_ = struct.pack("HP", len(_NO_NEW_HANDSHAKE), ctypes.addressof(program))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+        raise OSError(errno.ENOPROTOOPT, "no such option here")
+    listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, _NO_HOP)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, _NO_HOP)
 
 
 def _is_shaking_hands(listener: socket.socket) -> bool:
