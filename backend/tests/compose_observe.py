@@ -23,8 +23,7 @@ def missing_image(compose: Compose) -> str | None:
 def observed(compose: Compose, *, backends: int, workers: int) -> str:
     """Starts Prometheus beside so many backends, and waits until it has scraped each of their
     workers with its key and has worked out every rule once. Says what was found."""
-    scale = ("--scale", f"backend={backends}")
-    compose(*PROFILE, "up", "-d", "--wait", "--no-recreate", *scale, "prometheus")
+    compose(*PROFILE, "up", "-d", "--wait", "--no-recreate", "prometheus")
     ends = time.monotonic() + 90
     while not (found := _look(compose, backends, workers)):
         assert time.monotonic() < ends, compose(*PROFILE, "logs", "--tail", "20", "prometheus")
