@@ -73,7 +73,7 @@ def let_nobody_in(listener: socket.socket) -> None:
     Who is not let in hears nothing, tries again a second later, and is refused then: nothing was
     sent, so a proxy may take another backend. By the least TTL that the listener hears, which needs
     no privilege, as a filter does on some kernels; connections that become complete now have it
-    too, until a worker takes them (api/http_protocol.py). Elsewhere than on Linux this does nothing.
+    too, until a worker takes them (api/http_protocol.py). Outside Linux this does nothing.
     """
     try:
         _drop_handshakes(listener)
