@@ -210,3 +210,26 @@ def test_everything_says_the_same(servers, template):
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+async def test_verify_finds_nothing_while_everybody_plays_on(worker, sandbox):
+    async def play(number: int) -> None:
+        (player,) = await worker.add_players(1, prefix=f"always-{number}")
+        while True:
+            await worker.submit(player, 1)
+            await asyncio.sleep(0.01)
+
+    async def join() -> None:
+        for number in count():
+            (player,) = await worker.add_players(1, prefix=f"new-{number}")
+            await worker.submit(player, 1)
+
+    tasks = [asyncio.create_task(play(number)) for number in range(30)]
+    tasks.append(asyncio.create_task(join()))
+    await asyncio.sleep(0.5)
+    found: list[str] = []
+    assert await verify(sandbox.settings, found.append) == 0, found
+    for task in tasks:
+        assert not task.done()
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -176,6 +176,10 @@ async def _differing(
     for look in range(LOOKS):
         if look:
             await asyncio.sleep(LOOK_SECONDS)
+            # Right before the index: somebody may be playing all the time.
+            again = [fold.user_id for fold, _ in differing]
+            named = await ledger.named_folds(connection, index.board.key, again)
+            folds = [fold for fold, _ in named]
         ranks = await index.ranks([fold.user_id for fold in folds], doubted=True)
         differing = [
             (fold, standing)
@@ -184,9 +188,6 @@ async def _differing(
         ]
         if not differing:
             break
-        again = [fold.user_id for fold, _ in differing]
-        named = await ledger.named_folds(connection, index.board.key, again)
-        folds = [fold for fold, _ in named]
     return differing
 
 
@@ -197,9 +198,11 @@ async def _check_count(connection: RawConnection, index: RankIndex, report: Repo
     for look in range(LOOKS):
         if look:
             await asyncio.sleep(LOOK_SECONDS)
+        before = (await index.window(0, 0, doubted=True)).players
         ranked = await connection.fetchval(query, *index.board.key)
         members = (await index.window(0, 0, doubted=True)).players
-        if ranked == members:
+        # Players may join while they are counted.
+        if min(before, members) <= ranked <= max(before, members):
             return 0
     report(f"index: {index.board.slug}: {members} members, the board has {ranked} players")
     return 1
