@@ -24,14 +24,6 @@ _NO_HOP = 255
 _SYN_RECEIVED = "03"
 _UNACKED_AT = 24
 """Where tcpi_unacked lies in Linux' tcp_info: of a listener, the connections nobody has taken."""
-_NO_NEW_HANDSHAKE = (
-    (0x30, 0, 0, 13),  # load the flags, which are byte 13 of a segment
-    (0x54, 0, 0, 0x12),  # of them SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone?
-    (0x06, 0, 0, 0),  # then drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # or else take all of it
-)
-"""A classic BPF program: rows of code, jump if true, jump if false, operand."""
 
 
 def is_loopback(host: str) -> bool:
