@@ -19,6 +19,8 @@ from app.websocket.hub import Hub
 log = structlog.get_logger(__name__)
 
 DRAIN_STEP = 0.01
+MOST_AT_ONCE = 0.1
+"""Of what is due in a second."""
 LEAVE_SECONDS = 2.0
 """For the last sockets to go, after they were told."""
 
@@ -48,17 +50,23 @@ class Hubs:
         or more, if `seconds` would not be enough. Ends when they have gone, at the latest a
         little after that time."""
         self.door.draining = True
-        clock, told = asyncio.get_running_loop().time, 0
-        began, sockets = clock(), self.door.clients
-        if not sockets:
+        clock, untold = asyncio.get_running_loop().time, self.door.clients
+        if not untold:
             return
-        log.info("draining", sockets=sockets)
-        pace = max(per_second, sockets / seconds)
-        while self.door.clients and clock() - began < seconds + LEAVE_SECONDS:
-            # Sockets that are still being let in are told as soon as a hub knows them.
-            while told < (clock() - began) * pace and self._dismiss_one():
-                told += 1
+        log.info("draining", sockets=untold)
+        began = last = clock()
+        due = 0.0
+        while self.door.clients and last < began + seconds + LEAVE_SECONDS:
             await asyncio.sleep(DRAIN_STEP)
+            now = clock()
+            pace = max(per_second, untold / max(DRAIN_STEP, began + seconds - now))
+            # What a stall has put off is spread again: made up for at once, it were a stampede.
+            due = min(due + (now - last) * pace, max(1.0, MOST_AT_ONCE * pace))
+            last = now
+            # Sockets that are still being let in are told as soon as a hub knows them.
+            while due >= 1 and self._dismiss_one():
+                due -= 1
+                untold -= 1
         log.info("drained", left=self.door.clients, seconds=round(clock() - began, 1))
 
     def _dismiss_one(self) -> bool:
