@@ -19,14 +19,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.core import least_ttl
 from app.core.config import Settings
 
 MAX_HEAD_BYTES = 64 * 1024
 
 NEW_SECONDS = 1.0
 """A connection that has said nothing for longer is none whose request is on its way."""
-
-_IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
 
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
@@ -212,6 +211,4 @@ def _hear_all(transport: Transport) -> None:
     """Takes back what a stopping service's listener hands on to connections (cli/listening.py)."""
     if sys.platform == "linux" and (peer := transport.get_extra_info("socket")) is not None:
         with socket.socket(fileno=os.dup(peer.fileno())) as own:
-            own.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, 0)
-            if own.family == socket.AF_INET6:
-                own.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, 0)
+            least_ttl.hear_from(own, least_ttl.ANY)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from app.cli.failures import CliError
+from app.core import least_ttl
 
 BACKLOG = 4_096
 HANDSHAKE_SECONDS = 1.0
@@ -18,9 +19,6 @@ HANDSHAKE_SECONDS = 1.0
 TAKEN_SECONDS = 5.0
 """For workers to take the connections that wait for them."""
 
-_IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
-_NO_HOP = 255
-"""More than the TTL that hosts begin with, which is 64 or 128."""
 _SYN_RECEIVED = "03"
 _UNACKED_AT = 24
 """Where tcpi_unacked lies in Linux' tcp_info: of a listener, the connections nobody has taken."""
@@ -86,9 +84,7 @@ def _drop_handshakes(listener: socket.socket) -> None:
     """Raises OSError where that can't be had."""
     if sys.platform != "linux":
         raise OSError(errno.ENOPROTOOPT, "no such option here")
-    listener.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, _NO_HOP)
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, _NO_HOP)
+    least_ttl.hear_from(listener, least_ttl.NO_HOP)
 
 
 def _is_shaking_hands(listener: socket.socket) -> bool:

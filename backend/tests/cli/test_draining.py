@@ -162,7 +162,7 @@ async def ask(host, port, answered, cut):
         writer.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' socket filters")
+@pytest.mark.skipif(sys.platform != "linux", reason="a listener is made deaf on Linux alone")
 async def test_whoever_was_let_in_is_answered(data, count):
     with Service(data, "--workers", str(count)) as service:
         host, port = service.url.removeprefix("http://").split(":")
