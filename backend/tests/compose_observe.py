@@ -36,10 +36,7 @@ def _look(compose: Compose, backends: int, workers: int) -> str | None:
     rules = [rule for group in _ask(compose, "rules")["groups"] for rule in group["rules"]]
     assert rules
     assert not any(each["health"] == "err" for each in rules), rules
-    series = _ask(
-        compose,
-        f"query?query={quote('count by (instance) (leaderboard_worker_cpu_seconds_total)')}",
-    )["result"]
+    series = _ask(compose, f"query?query={WORKERS}")["result"]
     counted = [int(each["value"][1]) for each in series]
     well = (
         [each["health"] for each in targets] == ["up"] * backends
