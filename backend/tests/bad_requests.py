@@ -44,7 +44,9 @@ class Bad:
 
 # Literals, as they stand in the JSON text
 
-NOT_INT = ("true", "false", "1.5", "1.0", '"5"', "[]", "{}", "[1]", "NaN", "Infinity", "-Infinity")
+NOT_INT = (
+    "true", "false", "1.5", '"5"', '"5.0"', "[]", "{}", "[1]", "NaN", "Infinity", "-Infinity",
+)  # fmt: skip
 BEYOND = (HUGE, f"-{HUGE}", HUGER, "1e400", "-1e400")
 NOT_TEXT = ("true", "5", "1.5", "[]", "{}", "NaN")
 BROKEN_TEXT = (r'"a\u0000b"', r'"a\ud800b"', r'"\udc00"', r'"a\nb"', '"a\u202eb"')
@@ -77,6 +79,14 @@ FIELDS = {
         '""',
         '"yesterday"',
         '"1700000000"',
+        "45322.5",
+        "20240131",
+        "2024",
+        "1795563513",
+        '"2024-01-31"',
+        '"2024-01-31T12:00:00+25:00"',
+        '"2024-02-30T12:00:00Z"',
+        '"20240131"',
         '"2026-01-01T00:00:00"',
         '"2026-13-01T00:00:00Z"',
         '"1999-01-01T00:00:00Z"',

@@ -21,6 +21,7 @@ from app.schemas.access import (
     NewKey,
     Rotation,
 )
+from app.schemas.common import Digits
 from app.schemas.text import Reason
 from app.services.access.audit import NEWEST
 from app.services.access.callers import Rule, Scope, allows
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/api", tags=["admin"], route_class=JsonRoute)
 
 DAY = 24 * 3_600
 
-KeyPath = Annotated[KeyId, Path()]
+KeyPath = Annotated[KeyId, Path(), Digits]
 
 
 def _shown(key: KeyInfo) -> Key:

@@ -6,6 +6,7 @@ framework's own work a request (dependencies, response model, several awaits) co
 the answer itself.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import lru_cache
@@ -28,6 +29,7 @@ from app.api.metered import RequestMeter, RequestMeters
 from app.api.middleware import RequestIds
 from app.api.state import service_of
 from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
+from app.core.exact_json import read_with_whole_numbers
 from app.services.access.callers import rule_of
 
 Headers = list[tuple[bytes, bytes]]
@@ -36,6 +38,7 @@ Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Headers, bytes]]]
 JSON = (b"content-type", b"application/json")
 MAX_DIGITS = 16
 """Of any number in a query, a path or a header: no bound of ours has more."""
+_FRACTION = re.compile(rb"[0-9][.eE]")
 
 
 class HotRoutes:
@@ -219,6 +222,12 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401
         raise InvalidInput.field("body", f"is not valid JSON: {error}") from error
 
 
+def parse_whole_numbers(body: bytes) -> Any:  # noqa: ANN401
+    """As `parse_json`; a whole number is an integer, also one that is written `1.5e3`."""
+    parsed = parse_json(body)
+    return read_with_whole_numbers(body) if _FRACTION.search(body) else parsed
+
+
 class JsonRoute(RuledRoute):
     """An ordinary route that admits callers, then reads and refuses bodies, exactly as the hot
     routes do it."""
@@ -232,7 +241,7 @@ class JsonRoute(RuledRoute):
             if has_body:
                 limit = service_of(request.scope).settings.max_body_bytes
                 body = await read_json(request.scope, request.receive, limit)
-                request = _ReadRequest(request, body, parse_json(body))
+                request = _ReadRequest(request, body, parse_whole_numbers(body))
             return await handle(request)
 
         return admit_and_handle

@@ -26,7 +26,7 @@ from app.api.limiting import charge_items
 from app.api.metadata import keep_numbers
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
-from app.api.submission import to_submission
+from app.api.submission import read_item, read_items, read_submission, to_submission
 from app.core.config import MAX_USER_ID
 from app.core.errors import (
     AppError,
@@ -62,7 +62,6 @@ PREFIX = "/api/leaderboard"
 
 router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
-_submission: TypeAdapter[ScoreSubmission] = TypeAdapter(ScoreSubmission)
 _slug = re.compile(SLUG)
 _batch: TypeAdapter[BatchSubmission] = TypeAdapter(BatchSubmission)
 _key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
@@ -131,7 +130,7 @@ async def _serve_submit(scope: Scope, receive: Receive) -> tuple[int, Headers, b
     body = await read_json(scope, receive, service.settings.max_body_bytes)
     key = _idempotency_key(scope)
     try:
-        given = _submission.validate_json(body)
+        given = read_submission(body)
     except ValidationError as error:
         raise invalid_input(error) from error
     keep_numbers([given], body)
@@ -200,20 +199,14 @@ def _parse_batch(body: bytes, most: int) -> list[ScoreSubmission | AppError]:
     items = outer["submissions"]
     if not isinstance(items, list) or not 1 <= len(items) <= most:
         raise InvalidInput.field("submissions", f"must be a list of 1 to {most} submissions")
-    return [_parse_item(item) for item in items]
+    return [_parse_item(item) for item in read_items(items, body)]
 
 
 def _parse_item(item: object) -> ScoreSubmission | AppError:
     try:
-        played_at = item.get("played_at") if isinstance(item, dict) else None
-        if played_at is None:
-            return _submission.validate_python(item)
-        # A time is a string on the wire, which strict validation takes from JSON alone.
-        return _submission.validate_json(to_json(item))
-    except (ValidationError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            return invalid_input(error)
-        return InvalidInput.field("body", "must hold valid Unicode text")
+        return read_item(item)
+    except ValidationError as error:
+        return invalid_input(error)
 
 
 @served_by(_serve_batch)

@@ -1,13 +1,60 @@
-"""A submission on its way in: what the schema can't say of it."""
+"""A submission on its way in: reading it, and what the schema can't say of it."""
 
-from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from app.api.metadata import encode_metadata
 from app.core.errors import ClientSubmissionsOff, Forbidden, InvalidInput
+from app.core.exact_json import read_exactly, to_whole
 from app.schemas.scores import ScoreSubmission
 from app.services.access.callers import Caller, Kind
 from app.services.service import Service
 from app.services.submissions import Submission
+
+_submission: TypeAdapter[ScoreSubmission] = TypeAdapter(ScoreSubmission)
+_INTEGERS = ("user_id", "score", "duration_ms")
+
+
+def read_submission(body: bytes) -> ScoreSubmission:
+    """The submission that the JSON says. Raises ValidationError.
+
+    Some engines write a whole number as `1500.0`, which strict validation refuses. The body is read
+    again only after such a refusal, so that plain integers cost nothing more.
+    """
+    try:
+        return _submission.validate_json(body)
+    except ValidationError as error:
+        if error.error_count() > len(_INTEGERS) or not any(
+            isinstance(each["input"], float) for each in error.errors(include_url=False)
+        ):
+            raise
+    said = read_exactly(body)
+    return _submission.validate_python(_with_whole_numbers(said, said))
+
+
+def read_items(items: list[Any], body: bytes) -> list[Any]:
+    """The items of a batch with whole numbers as integers. `items` are as they were parsed from the
+    `body`, with doubles, of which the digits are read again where it matters."""
+    if not any(isinstance(item, dict) and _has_floats(item) for item in items):
+        return items
+    said = read_exactly(body)["submissions"]
+    return [_with_whole_numbers(*each) for each in zip(items, said, strict=True)]
+
+
+def read_item(item: object) -> ScoreSubmission:
+    """One of those. Raises ValidationError."""
+    return _submission.validate_python(item)
+
+
+def _has_floats(item: dict[str, Any]) -> bool:
+    return any(isinstance(item.get(name), float) for name in _INTEGERS)
+
+
+def _with_whole_numbers(item: Any, said: Any) -> Any:  # noqa: ANN401
+    if not isinstance(item, dict):
+        return item
+    return {**item, **{name: to_whole(said[name]) for name in _INTEGERS if name in said}}
 
 
 def to_submission(
@@ -27,7 +74,7 @@ def to_submission(
         given.game_mode,
         given.duration_ms,
         given.won,
-        given.played_at and _in_utc(given.played_at),
+        given.played_at,
         encode_metadata(given.metadata, settings.max_metadata_bytes, settings.max_json_depth),
         key,
     )
@@ -45,11 +92,3 @@ def _as_player(
             f"Games of the mode {given.game_mode!r} are taken from game servers alone."
         )
     return key and f"player {given.user_id} {key}"
-
-
-def _in_utc(at: datetime) -> datetime:
-    """The same moment. Raises InvalidInput at the ends of the calendar."""
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidInput.field("played_at", "must lie within the last minutes") from error

@@ -20,7 +20,7 @@ from app.core.errors import (
     UnknownPlayer,
     UsernameTaken,
 )
-from app.schemas.common import UserId
+from app.schemas.common import Digits, UserIdInPath
 from app.schemas.sessions import (
     History,
     HistoryPoint,
@@ -66,7 +66,7 @@ async def find_users(
     service: ServiceDep,
     username: Annotated[LookUp | None, Query(description="The exact name.")] = None,
     prefix: Annotated[LookUp | None, Query(description="How the name begins.")] = None,
-    limit: Annotated[int, Query(ge=1, le=50, description="How many at most.")] = 10,
+    limit: Annotated[int, Query(ge=1, le=50, description="How many at most."), Digits] = 10,
 ) -> UserList:
     """Looks a player up by `username` (404 if there is none), or suggests active players whose
     names begin with `prefix`. Case doesn't matter."""
@@ -80,7 +80,7 @@ async def find_users(
 
 @router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
 @allows(Rule.PUBLIC)
-async def get_user(user_id: Annotated[UserId, Path()], service: ServiceDep) -> UserProfile:
+async def get_user(user_id: Annotated[UserIdInPath, Path()], service: ServiceDep) -> UserProfile:
     """A player's profile."""
     return _to_answer(await service.players.get(user_id))
 
@@ -91,7 +91,10 @@ async def get_user(user_id: Annotated[UserId, Path()], service: ServiceDep) -> U
 )
 @allows(Rule.SELF)
 async def change_user(
-    user_id: Annotated[UserId, Path()], body: UserChange, caller: CallerDep, service: ServiceDep
+    user_id: Annotated[UserIdInPath, Path()],
+    body: UserChange,
+    caller: CallerDep,
+    service: ServiceDep,
 ) -> UserProfile:
     """Renames or deactivates a player, or brings one back. A deactivated player keeps every
     score and loses every rank until reactivated. With a player's token: the own name."""
@@ -113,7 +116,7 @@ async def change_user(
 )
 @allows(Rule.BOARD)
 async def list_sessions(
-    user_id: Annotated[UserId, Path()],
+    user_id: Annotated[UserIdInPath, Path()],
     query: Annotated[SessionsQuery, Query()],
     caller: CallerDep,
     service: ServiceDep,
@@ -142,7 +145,7 @@ def _encode(game: Session) -> bytes:
 @router.get("/{user_id}/history", responses=RANK_ERRORS)
 @allows(Rule.BOARD)
 async def get_history(
-    user_id: Annotated[UserId, Path()],
+    user_id: Annotated[UserIdInPath, Path()],
     query: Annotated[HistoryQuery, Query()],
     caller: CallerDep,
     service: ServiceDep,

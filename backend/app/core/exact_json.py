@@ -7,13 +7,20 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+_MOST_DIGITS = 20
+_LONGEST_INTEGER = 4_000
+"""Digits. Python refuses to read an integer of more than 4,300, because that takes long."""
+
 _dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_exactly(text: str | bytes) -> Any:  # noqa: ANN401
-    """What the JSON says, with fractions and exponents as `Decimal`. NaN stands for what is no
-    finite number, or has an exponent of more than 18 digits. Raises ValueError, RecursionError."""
-    return json.loads(text, parse_float=_number, parse_constant=lambda _: math.nan)
+    """What the JSON says, with fractions, exponents and integers too long for Python as `Decimal`.
+    NaN stands for what is no finite number, or has an exponent of more than 18 digits. Raises
+    ValueError, RecursionError."""
+    return json.loads(
+        text, parse_float=_number, parse_int=_integer, parse_constant=lambda _: math.nan
+    )
 
 
 def _number(text: str) -> Decimal | float:
@@ -21,6 +28,39 @@ def _number(text: str) -> Decimal | float:
         return Decimal(text)
     except InvalidOperation:
         return math.nan
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _LONGEST_INTEGER else Decimal(text)
+
+
+def to_whole(value: object) -> object:
+    """The integer that a number is which is written with a fraction or an exponent, such as
+    `1500.0` or `1.5e3`. Any other value is returned as it is.
+
+    Exact for a `Decimal`. Of a number with more than 20 digits no integer is made: no bound of ours
+    has more, and `1e999999999` would fill the memory.
+    """
+    if isinstance(value, float):
+        value = Decimal(value) if math.isfinite(value) else value
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    if not value:
+        return 0
+    if value.adjusted() >= _MOST_DIGITS or value != value.to_integral_value():
+        return value
+    return int(value)
+
+
+def read_with_whole_numbers(text: bytes) -> Any:  # noqa: ANN401
+    """What the JSON says; a number that is whole is an `int`, however it is written, and any other
+    one a `float`. Raises ValueError, RecursionError."""
+    return json.loads(text, parse_float=_whole_or_float, parse_int=_integer)
+
+
+def _whole_or_float(text: str) -> int | float:
+    number = to_whole(_number(text))
+    return number if isinstance(number, int) else float(text)
 
 
 def has_fraction(value: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from app.core.config import MAX_USER_ID
-from app.schemas.common import Strict, UserId
+from app.schemas.common import Digits, Strict, UserId
 from app.schemas.text import Name, Reason
 from app.schemas.users import Username
 
@@ -163,10 +163,11 @@ class KeyList(BaseModel):
 class AuditQuery(BaseModel):
     """A page of the log. Not `Strict`: in a query every value is text."""
 
-    limit: Annotated[int, Field(ge=1, le=200, description="How many at most.")] = 50
+    limit: Annotated[int, Field(ge=1, le=200, description="How many at most."), Digits] = 50
     cursor: Annotated[
         int | None,
         Field(ge=1, le=MAX_USER_ID, description="`next_cursor` of the page before this one."),
+        Digits,
     ] = None
 
 

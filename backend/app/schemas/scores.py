@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.schemas.common import GAME_MODE, Score, Strict, UserId
+from app.schemas.moments import Moment
 from app.schemas.problem import Problem
 
 SubmissionKey = Annotated[
@@ -37,8 +38,11 @@ class ScoreSubmission(Strict):
     ] = None
     won: Annotated[bool | None, Field(description="Counts into the win rate if given.")] = None
     played_at: Annotated[
-        AwareDatetime | None,
-        Field(description="When it was played, with an offset; within the last minutes."),
+        Moment | None,
+        Field(
+            description="When it was played, in ISO 8601 with an offset from UTC; within the last "
+            "minutes."
+        ),
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,

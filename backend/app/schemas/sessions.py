@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.schemas.common import SLUG
+from app.schemas.common import SLUG, Digits
 from app.schemas.entries import BoardQuery
 
 
 class SessionsQuery(BaseModel):
     """Which page of a player's games."""
 
-    limit: Annotated[int, Field(ge=1, le=100, description="How many games.")] = 20
+    limit: Annotated[int, Field(ge=1, le=100, description="How many games."), Digits] = 20
     cursor: Annotated[
         str | None,
         Field(max_length=64, description="`next_cursor` of the page before; none for the first."),
@@ -52,7 +52,9 @@ class HistoryQuery(BoardQuery):
         Literal["hour", "day", "week", "month", "all"],
         Field(description="How far back; a month is 30 days, `all` is since the first game."),
     ] = "all"
-    points: Annotated[int, Field(ge=10, le=500, description="How many points at most.")] = 120
+    points: Annotated[int, Field(ge=10, le=500, description="How many points at most."), Digits] = (
+        120
+    )
 
 
 class HistoryPoint(BaseModel):

@@ -139,6 +139,11 @@ class Standings:
         self.reads.database += 1
         fold = await self.known_fold(user_id)
         totals, rank = await self._in_sql.get(user_id)
+        if fold is not None and not fold.is_active:
+            raise NotRanked(
+                f"Player {user_id} is deactivated and has no rank. The score is kept: the rank "
+                "comes back when the player is reactivated."
+            )
         if rank is None or fold is None:
             raise NotRanked(f"Player {user_id} has no score on board {self.board.slug!r} yet.")
         return PlayerRank(

@@ -1,8 +1,13 @@
 """A submission between the wire and the ledger, and what becomes of it."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+from app.core.errors import InvalidInput
+
+CLOCK_SKEW = timedelta(seconds=5)
+"""How far a client's clock may be ahead of the database's."""
 
 
 class Submission(NamedTuple):
@@ -35,6 +40,22 @@ class Submission(NamedTuple):
             self.metadata,
         )
         return hashlib.blake2b(repr(fields).encode(), digest_size=16).digest()
+
+
+def check_played_at(at: datetime, now: datetime, window: timedelta) -> None:
+    """Raises InvalidInput for a game in the future, or longer ago than the window. `now` is the
+    database's time."""
+    if at > now + CLOCK_SKEW:
+        ahead, server = (at - now).total_seconds(), now.astimezone(UTC)
+        raise InvalidInput.field(
+            "played_at",
+            f"is {ahead:,.0f} seconds in the future: the server's time is "
+            f"{server.isoformat(timespec='seconds')}",
+        )
+    if at < now - window:
+        raise InvalidInput.field(
+            "played_at", f"must lie within the last {window.total_seconds():,.0f} seconds"
+        )
 
 
 class Receipt(NamedTuple):

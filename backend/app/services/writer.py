@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -26,7 +26,6 @@ from app.core.errors import (
     DatabaseAway,
     IdempotencyMismatch,
     InternalError,
-    InvalidInput,
     Overloaded,
     PlayerInactive,
     ShuttingDown,
@@ -39,11 +38,10 @@ from app.services.fold import Fold, add_session
 from app.services.ledger import Player, SessionRow, UsedKey
 from app.services.rank_index.index import IndexAway, IndexedFold
 from app.services.standings import Standings, StandingsByBoard
-from app.services.submissions import Receipt, Submission
+from app.services.submissions import Receipt, Submission, check_played_at
 
 log = structlog.get_logger(__name__)
 
-CLOCK_SKEW = timedelta(seconds=5)
 ATTEMPTS = 4
 """Transactions tried for one batch before its halves are tried apart."""
 
@@ -362,12 +360,7 @@ class Writer:
         if not player.is_active:
             raise PlayerInactive(f"Player {submission.user_id} is deactivated.")
         if submission.played_at is not None:
-            age = now - submission.played_at.astimezone(UTC)
-            if not -CLOCK_SKEW <= age <= self._window:
-                raise InvalidInput.field(
-                    "played_at",
-                    f"must lie within the last {self._window.total_seconds():.0f} seconds",
-                )
+            check_played_at(submission.played_at, now, self._window)
         return player
 
     async def _store(self, connection: RawConnection, batch: Batch) -> None:

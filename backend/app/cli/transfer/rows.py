@@ -22,8 +22,7 @@ from app.schemas.scores import ScoreSubmission
 from app.schemas.users import Username
 from app.services.imported import Rows
 from app.services.imports import Game
-from app.services.submissions import Submission
-from app.services.writer import CLOCK_SKEW
+from app.services.submissions import Submission, check_played_at
 
 MAX_DEPTH = 200
 """Of a row; its metadata is bounded by MAX_JSON_DEPTH."""
@@ -173,10 +172,12 @@ def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
 
 
 def _in_the_past(at: datetime) -> datetime:
-    """The same moment in UTC. Raises InvalidInput."""
-    if not _FIRST_MOMENT <= at <= datetime.now(UTC) + CLOCK_SKEW:
+    """The same moment. Raises InvalidInput."""
+    now = datetime.now(UTC)
+    if at < _FIRST_MOMENT:
         raise InvalidInput.field("played_at", "must lie between 1970 and now")
-    return at.astimezone(UTC)
+    check_played_at(at, now, now - _FIRST_MOMENT)
+    return at
 
 
 def _say(error: ValidationError) -> str:

@@ -1435,7 +1435,7 @@ export interface components {
             won?: boolean | null;
             /**
              * Played At
-             * @description When it was played, with an offset; within the last minutes.
+             * @description When it was played, in ISO 8601 with an offset from UTC; within the last minutes.
              */
             played_at?: string | null;
             /**
