@@ -17,10 +17,7 @@ WAIT_SECONDS = 15.0
 async def prepare_database(settings: Settings, *, wait: float = WAIT_SECONDS) -> None:
     """Migrates, as long as that takes; while PostgreSQL doesn't answer, tries again. Raises
     CliError."""
-    try:
-        engine = create_engine(settings, command_timeout=None)
-    except ImportError as error:  # the URL names a driver that isn't here
-        raise CliError("DATABASE_URL is not usable: begin it with postgresql+asyncpg://") from error
+    engine = create_engine(settings, command_timeout=None)
     try:
         await _migrate(engine, settings, time.monotonic() + wait)
     finally:

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
 
-from app.core.config import Settings
+from app.core.config import FROM_FILES, Settings
 from app.core.embedded import EmbeddedError
+from app.core.settings_faults import faults_of
 
 
 class CliError(Exception):
-    """A command can't do what it was asked for. The message is one line to act on."""
+    """A command can't do what it was asked for. Each argument is one line to act on."""
 
 
 @contextmanager
@@ -23,7 +24,9 @@ def one_clear_line() -> Iterator[None]:
     """Turns the failures that a user can act on into that line; others are defects and show."""
     try:
         yield
-    except (CliError, EmbeddedError) as error:
+    except CliError as error:
+        _end(*map(str, error.args))
+    except EmbeddedError as error:
         _end(str(error))
     except SQLAlchemyError as error:
         _end(f"the database: {describe(error)}")
@@ -33,8 +36,9 @@ def one_clear_line() -> Iterator[None]:
         _end(f"cannot write {error.filename or 'a file'}: {error.strerror}")
 
 
-def _end(message: str) -> None:
-    typer.echo(f"leaderboard: {' '.join(message.split())}", err=True)
+def _end(*messages: str) -> None:
+    for message in messages:
+        typer.echo(f"leaderboard: {' '.join(message.split())}", err=True)
     sys.exit(1)
 
 
@@ -43,11 +47,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [
-            f"{str(each['loc'][0]).upper()}: {each['msg']}" if each["loc"] else each["msg"]
-            for each in error.errors()
-        ]
-        raise CliError(f"bad settings: {'; '.join(wrong)}") from error
+        raise CliError(*faults_of(error, Settings, set(FROM_FILES))) from error
     except SettingsError as error:
         raise CliError(f"bad settings: {error}") from error
 

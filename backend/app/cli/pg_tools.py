@@ -8,11 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from app.cli.failures import CliError
 from app.core.embedded.binaries import postgres_binary
 from app.core.embedded.errors import EmbeddedError
+from app.core.server_urls import for_tools
 
 _LOOK_EVERY = 0.2
 
@@ -48,8 +47,8 @@ def run_tool(
     The password goes through the environment: arguments can be read by everybody on the machine.
     Raises CliError with the first line that the program said.
     """
-    url = make_url(database_url)
-    place = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    url = for_tools(database_url)
+    place = url.set(password=None).render_as_string(hide_password=False)
     environment = dict(os.environ)
     if url.password is not None:
         environment["PGPASSWORD"] = str(url.password)

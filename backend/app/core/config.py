@@ -1,12 +1,22 @@
 """Settings, read from the environment (and `.env`), one flat class with sane defaults."""
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.server_urls import clean_database_url, clean_redis_url
+from app.core.setting_types import (
+    LogLevel,
+    Networks,
+    Origins,
+    Positive,
+    Seconds,
+    Tiers,
+    checked,
+)
 
 MAX_SCORE = 2**53 - 1
 """Scores and totals stay within ±MAX_SCORE, the integers that every JSON client keeps exact."""
@@ -14,43 +24,37 @@ MAX_SCORE = 2**53 - 1
 MAX_USER_ID = 2**48 - 1
 """Player ids take six bytes in an index key."""
 
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
-
-
-def _split(given: object) -> object:
-    """`a, b` from the environment as a list."""
-    if isinstance(given, str):
-        return [part.strip() for part in given.split(",") if part.strip()]
-    return given
-
-
-_FROM_FILES = ("auth_secret", "database_url", "redis_url")
+FROM_FILES = ("auth_secret", "database_url", "redis_url")
 """Settings with a secret in them: `AUTH_SECRET_FILE` names the file that holds `AUTH_SECRET`."""
-
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
     """Every knob of the service. Times are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        env_ignore_empty=True,
     )
 
-    database_url: str = "postgresql+asyncpg://leaderboard@localhost/leaderboard"
-    """PostgreSQL, with asyncpg: `postgresql+asyncpg://user:password@host:5432/name`. Left out
-    together with REDIS_URL, `leaderboard serve` starts servers of its own."""
-    redis_url: str = "redis://localhost:6379/0"
-    """Redis 7 or Valkey: `redis://:password@host:6379/0`, `rediss://` with TLS."""
-    redis_prefix: str = "leaderboard:"
-    """What all keys begin with: services that share a Redis have one each."""
-    database_pool_size: Annotated[int, Field(ge=2)] = 10
+    database_url: Annotated[str, checked(clean_database_url)] = (
+        "postgresql+asyncpg://leaderboard@localhost/leaderboard"
+    )
+    """PostgreSQL: `postgresql://user:password@host:5432/name`, with `?sslmode=verify-full` for TLS
+    and `?pgbouncer=true` behind a pooler of transactions. Left out together with REDIS_URL,
+    `leaderboard serve` starts servers of its own."""
+    redis_url: Annotated[str, checked(clean_redis_url)] = "redis://localhost:6379/0"
+    """Redis 7 or Valkey: `redis://user:password@host:6379/0`, `rediss://` with TLS."""
+    redis_prefix: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")] = "leaderboard:"
+    """The beginning of all keys in Redis, at most 64 characters without blanks. Services that share
+    a Redis need different ones."""
+    database_pool_size: Annotated[int, Field(ge=2, le=1_000)] = 10
     """Connections a worker keeps to PostgreSQL."""
-    database_timeout: float = 10.0
+    database_timeout: Seconds = 10.0
     """For a connection, a statement, and a wait for a connection."""
-    redis_timeout: float = 0.5
+    redis_timeout: Seconds = 0.5
     """For a call; beyond, Redis counts as away."""
 
     database_url_file: Path | None = None
@@ -70,22 +74,22 @@ class Settings(BaseSettings):
     guest_sign_in: bool = False
     """Whether whoever asks may become a player, and sign in as that player."""
 
-    max_body_bytes: Positive = 1_000_000
+    max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
     """Of a request; beyond, 413."""
-    max_batch: Positive = 1_000
+    max_batch: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     """Scores in one call of submit/batch."""
-    max_limit: Positive = 1_000
+    max_limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Rows in one page."""
-    max_radius: Annotated[int, Field(ge=0)] = 100
+    max_radius: Annotated[int, Field(ge=0, le=1_000)] = 100
     """Neighbours on each side, around a player."""
-    max_metadata_bytes: Positive = 4_096
+    max_metadata_bytes: Annotated[int, Field(ge=2, le=1_000_000)] = 4_096
     """Of a game's metadata, as UTF-8."""
     max_duration_ms: Annotated[int, Field(ge=1, le=2**31 - 1)] = 7 * 24 * 3_600 * 1_000
     """Of a game, in milliseconds."""
-    played_at_window: float = 300.0
+    played_at_window: Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)] = 300.0
     """How far back `played_at` may lie; the future gets a few seconds for clocks that differ."""
 
-    tiers: tuple[tuple[str, float], ...] = (
+    tiers: Tiers = (
         ("Diamond", 99.0),
         ("Platinum", 90.0),
         ("Gold", 70.0),
@@ -94,52 +98,52 @@ class Settings(BaseSettings):
     )
     """Names and the percentile from which each holds, best first; the last one starts at 0."""
 
-    writer_max_batch: Positive = 1_000
+    writer_max_batch: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Scores in one transaction."""
-    writer_max_queue: Positive = 20_000
+    writer_max_queue: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """Scores that may wait in a worker; beyond, 503 with `Retry-After`."""
-    writer_lanes: Positive = 1
+    writer_lanes: Annotated[int, Field(ge=1, le=64)] = 1
     """Transactions that may be under way at once in a worker."""
 
-    idempotency_hours: Annotated[int, Field(ge=24)] = 48
+    idempotency_hours: Annotated[int, Field(ge=24, le=366 * 24)] = 48
     """How long an idempotency key is remembered."""
     partitions_ahead: Annotated[int, Field(ge=1, le=24)] = 3
     """Months whose partitions of the ledger are made ahead of time."""
 
-    index_window: Positive = 1_200
+    index_window: Annotated[int, Field(ge=1, le=100_000)] = 1_200
     """How many of the best entries each worker mirrors in memory; pages within it ask nobody."""
-    index_stream_length: Positive = 2_000
+    index_stream_length: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     """Steps that the delta stream keeps for workers that follow it."""
-    index_chunk: Positive = 250
+    index_chunk: Annotated[int, Field(ge=1, le=10_000)] = 250
     """Players a script call: bounds how long Redis is kept from everybody else."""
-    sweep_interval: float = 2.0
+    sweep_interval: Seconds = 2.0
     """How often the ledger's tail is looked through for what the index may lack."""
-    page_max_age: float = 0.05
+    page_max_age: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.05
     """A page from memory is served only if the index confirmed it within this time."""
 
-    sample_interval: Annotated[float, Field(ge=0.1)] = 20.0
+    sample_interval: Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 20.0
     """How often a changing board's order is sampled, for the graphs of ranks."""
 
     live_top: Annotated[int, Field(ge=1, le=1_000)] = 100
     """Rows that a socket is told of."""
-    live_tick: float = 0.1
+    live_tick: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 0.1
     """The least time between two frames of a socket."""
     live_cpu_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """At most this share of a core goes into pushing: a dear fan-out stretches the tick."""
-    live_history: Positive = 600
+    live_history: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     """Steps kept for sockets that come back."""
     live_max_buffer: Positive = 256 * 1024
     """Bytes a socket may leave unread; beyond, it is closed as too slow."""
-    live_max_clients: Positive = 15_000
+    live_max_clients: Annotated[int, Field(ge=1, le=1_000_000)] = 15_000
     """Sockets a worker holds."""
-    live_max_message_bytes: Positive = 1_024
+    live_max_message_bytes: Annotated[int, Field(ge=64, le=1_000_000)] = 1_024
     """Of what a socket may say."""
-    live_messages_per_second: Positive = 5
+    live_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 5
     """Messages a socket may send."""
 
     drain_seconds: Seconds = 20.0
     """A service that is told to stop closes its sockets first, within this time."""
-    drain_sockets_per_second: Positive = 100
+    drain_sockets_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """How many of them a second, all workers together; more, where they are too many for that."""
 
     rate_limits: bool | None = None
@@ -166,17 +170,17 @@ class Settings(BaseSettings):
     """Guests and tokens, and credentials that were wrong."""
     limit_burst_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     """What a limit allows in so long may come at once."""
-    workers: Positive = 1
+    workers: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Processes that serve, on all hosts: while Redis is away each counts its share of a limit."""
     trusted_proxies: Networks = ()
     """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed: `10.0.0.0/8, ::1`."""
 
-    allowed_origins: Names = ()
+    allowed_origins: Origins = ()
     """Origins whose pages may call the API from a browser: `https://play.example.com`."""
 
     max_json_depth: Annotated[int, Field(ge=1, le=150)] = 32
     """Of `metadata`. All other fields are flat, and the parser stops at 200 by itself."""
-    live_max_clients_per_address: Positive = 100
+    live_max_clients_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Sockets that one address may hold on a worker, where callers are limited."""
     http_head_timeout: Seconds = 10.0
     """For a request's line and headers, from its first byte or from connecting."""
@@ -184,7 +188,7 @@ class Settings(BaseSettings):
     """For a request's body."""
     http_keep_alive: Seconds = 15.0
     """How long a connection may wait for its next request."""
-    http_max_idle: Positive = 4_000
+    http_max_idle: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
     """Connections a worker keeps without a request under way; beyond, the oldest is closed."""
 
     web_dir: Path | None = None
@@ -194,7 +198,7 @@ class Settings(BaseSettings):
     """Where a host's workers write down what they count, for each other: `serve` with more than
     one worker makes it. Without, `/metrics` shows the worker that was asked."""
 
-    log_level: str = "info"
+    log_level: LogLevel = "info"
     """`debug`, `info`, `warning` or `error`."""
     access_log: bool = False
     """Whether every request makes a line of log."""
@@ -209,7 +213,7 @@ class Settings(BaseSettings):
     def _read_files(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Secrets may come as files, as orchestrators hand them over."""
         read = {}
-        for name in _FROM_FILES:
+        for name in FROM_FILES:
             path = given.get(f"{name}_file")
             if not path:
                 continue
@@ -224,4 +228,4 @@ class Settings(BaseSettings):
 
 
 def _fault(name: str, message: str) -> PydanticCustomError:
-    return PydanticCustomError("file", "{fault}", {"fault": f"{name.upper()} {message}"})
+    return PydanticCustomError("setting", "{fault}", {"fault": f"{name.upper()} {message}"})

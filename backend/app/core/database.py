@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.core.config import Settings
+from app.core.server_urls import for_driver
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -19,8 +20,9 @@ _AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "3D000", "55000")
 
 def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
     """An engine with a bounded pool; statements end after `database_timeout` seconds."""
+    url, asked, arguments = for_driver(settings.database_url)
     return create_async_engine(
-        settings.database_url,
+        url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_timeout,
@@ -29,7 +31,8 @@ def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
         connect_args={
             "timeout": settings.database_timeout,
             "command_timeout": settings.database_timeout,
-            "server_settings": {"application_name": "leaderboard", "timezone": "UTC"},
+            "server_settings": {"application_name": "leaderboard", "timezone": "UTC", **asked},
+            **arguments,
             **connect_args,
         },
     )

@@ -22,9 +22,11 @@ def test_port_taken(tmp_path):
     assert not (tmp_path / "d").exists()
 
 
-@pytest.mark.parametrize("given", ["DATABASE_URL", "REDIS_URL"])
-def test_only_one_server_given(tmp_path, given):
-    said = one_line(run("serve", "--data", tmp_path / "d", **{given: "redis://localhost"}))
+@pytest.mark.parametrize(
+    ("given", "url"), [("DATABASE_URL", "postgresql://h/d"), ("REDIS_URL", "redis://localhost")]
+)
+def test_only_one_server_given(tmp_path, given, url):
+    said = one_line(run("serve", "--data", tmp_path / "d", **{given: url}))
     assert f"{given} is set and" in said
 
 
@@ -32,8 +34,8 @@ def test_only_one_server_given(tmp_path, given):
     ("url", "why"),
     [
         ("postgresql+asyncpg://nobody@127.0.0.1:1/none", "no database at"),
-        ("postgresql://nobody@127.0.0.1:1/none", "postgresql+asyncpg://"),
-        ("nonsense", "DATABASE_URL is not usable"),
+        ("postgres://nobody@127.0.0.1:1/none?sslmode=require", "no database at"),
+        ("nonsense", "DATABASE_URL is no URL"),
     ],
 )
 def test_database_that_is_not_there(url, why):
@@ -43,9 +45,19 @@ def test_database_that_is_not_there(url, why):
 
 
 def test_bad_settings(tmp_path):
-    said = one_line(run("serve", "--data", tmp_path / "d", LIVE_TOP="0", DATABASE_POOL_SIZE="x"))
-    assert "LIVE_TOP" in said
-    assert "DATABASE_POOL_SIZE" in said
+    wrong = {"LIVE_TOP": "0", "DATABASE_POOL_SIZE": "x", "LOG_LEVEL": "nope", "TIERS": "gold"}
+    done = run("serve", "--data", tmp_path / "d", ALLOWED_ORIGINS="a.io", **wrong)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sorted(done.stderr.splitlines()) == [
+        f"leaderboard: {fault}"
+        for fault in (
+            "ALLOWED_ORIGINS has a.io, an origin without a scheme: write https://a.io",
+            "DATABASE_POOL_SIZE must be a whole number (it is x)",
+            "LIVE_TOP must be at least 1 (it is 0)",
+            "LOG_LEVEL must be debug, info, warning or error (it is nope)",
+            'TIERS must be pairs of a name and a percentile, as in [["Gold", 70], ["Bronze", 0]]',
+        )
+    ]
 
 
 def test_nothing_to_verify(tmp_path):
