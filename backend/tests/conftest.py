@@ -77,8 +77,10 @@ class Sandbox:
             )
 
     @asynccontextmanager
-    async def worker(self, **changes: object) -> AsyncIterator["Worker"]:
-        """One worker of the service in this process, behind its real ASGI interface."""
+    async def worker(self, *, wait: bool = True, **changes: object) -> AsyncIterator["Worker"]:
+        """One worker of the service in this process, behind its real ASGI interface.
+
+        `wait`: until the index is trusted and mirrored."""
         app = create_app(self.make_settings(**changes))
         async with app.router.lifespan_context(app) as state:
             transport = httpx.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
@@ -86,7 +88,8 @@ class Sandbox:
                 transport=transport, base_url="http://localhost", timeout=60
             ) as client:
                 worker = Worker(client, state)
-                await worker.ready()
+                if wait:
+                    await worker.ready()
                 yield worker
 
     @asynccontextmanager

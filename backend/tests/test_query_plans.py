@@ -135,7 +135,7 @@ async def database(servers, template):
 @pytest.fixture(scope="module")
 def standings() -> SqlStandings:
     """For its statements alone."""
-    return SqlStandings(None, BoardSeason(BOARD[0], "global", BOARD[1]))
+    return SqlStandings(None, None, BoardSeason(BOARD[0], "global", BOARD[1]))
 
 
 def some_players(count: int) -> list[int]:
@@ -170,21 +170,26 @@ async def test_counting_players(database, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_counting_one_rank(database, standings, mode):
-    plan = await database.plan(standings._counted, *BOARD, [777], mode=mode)
+@pytest.mark.parametrize("count", [1, 50])
+async def test_ranks_in_one_pass(database, mode, count):
+    """However many players are asked for, the board is read once, and from the index alone."""
+    asked = some_players(count)
+    plan = await database.plan(sql_standings._ASKED, *BOARD, asked, mode=mode)
+    assert plan.indexes() == {"pk_leaderboard"}
+    scores = sorted({player % 5_000 for player in asked})
+    plan = await database.plan(sql_standings._BUCKETS, *BOARD, scores, mode=mode)
     assert plan.only_from("idx_leaderboard_active_score")
-    assert plan.only_from("idx_leaderboard_score_rank")
-    assert plan.using("pk_leaderboard")[0]["Node Type"] == "Index Scan"
-    assert plan.read_whole() == set()
+    assert "Sort" not in plan.kinds()
+    assert plan.blocks < 150
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_many_ranks_in_one_pass(database, standings, mode):
-    plan = await database.plan(standings._numbered, *BOARD, some_players(50), mode=mode)
+async def test_ties_of_some_players(database, mode):
+    """Reads the entries of the scores in question alone."""
+    plan = await database.plan(sql_standings._TIES, *BOARD, some_players(5), mode=mode)
     assert plan.only_from("idx_leaderboard_score_rank")
-    # In the order of the index: nothing is sorted.
-    assert "Sort" not in plan.kinds()
     assert plan.read_whole() == set()
+    assert plan.blocks < 100
 
 
 @pytest.mark.parametrize("mode", MODES)

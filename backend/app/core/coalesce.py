@@ -55,7 +55,10 @@ class Coalescer(Generic[T, R]):
         try:
             while waiting:
                 batch = [waiting.popleft() for _ in range(min(len(waiting), self._max_batch))]
-                await self._serve(batch)
+                # A caller that gave up has cancelled its future.
+                batch = [each for each in batch if not each[1].done()]
+                if batch:
+                    await self._serve(batch)
         finally:
             self._free_lanes += 1
 

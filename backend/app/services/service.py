@@ -30,7 +30,7 @@ from app.services.rank_index.keeper import Keeper
 from app.services.sampler import Sampler
 from app.services.schema import ensure_partitions, migrate
 from app.services.sessions import Sessions
-from app.services.sql_standings import SqlStandings
+from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings, StandingsByBoard
 from app.services.tiers import TierLadder, Tiers
 from app.services.writer import Writer
@@ -92,13 +92,15 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
+        slow_lane = SlowLane(settings)
+        stack.push_async_callback(slow_lane.close)
         standings, keepers, samplers, ladders = [], [], [], []
         for board in boards.open:
             index = RankIndex(client, settings, board)
             runs.indexes.append(index)
             follower = Follower(index, streams, engine, settings)
             keeper = Keeper(index, follower, engine, settings)
-            sql = SqlStandings(engine, board)
+            sql = SqlStandings(engine, slow_lane, board)
             standings.append(Standings(board, index, follower, sql, settings))
             keepers.append(keeper)
             samplers.append(Sampler(index, engine, settings))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from app.core.coalesce import Coalescer
 from app.core.config import Settings
-from app.core.errors import NotRanked, UnknownPlayer
+from app.core.errors import NotRanked, Overloaded, UnknownPlayer
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.follower import Follower
@@ -24,12 +24,21 @@ from app.services.rank_index.index import (
 )
 from app.services.rank_index.keys import decode_member
 from app.services.rows import encode_details, encode_entry, encode_list
-from app.services.sql_standings import NamedFold, SqlStandings, Totals
+from app.services.sql_standings import (
+    PATIENCE_SECONDS,
+    NamedFold,
+    SqlRanks,
+    SqlStandings,
+    Totals,
+    within,
+)
 
 RANKS_PER_CALL = 500
 WINDOWS_PER_CALL = 64
 MAX_LOOKUPS = 20_000
 PAGES_KEPT = 256
+RANK_PATIENCE = 0.5
+"""Seconds that a submission's answer waits for a rank from PostgreSQL."""
 
 
 class Source(StrEnum):
@@ -98,9 +107,6 @@ class Standings:
         self._in_index: Coalescer[int, tuple[Ranks, int]] = Coalescer(
             self._ranks_in_index, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS
         )
-        self._in_sql: Coalescer[int, tuple[Totals, int | None]] = Coalescer(
-            self._ranks_in_sql, max_batch=RANKS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
-        )
         self._windows: Coalescer[RankSpan | Neighbourhood, Window] = Coalescer(
             self.index.windows, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS
         )
@@ -114,7 +120,7 @@ class Standings:
     # One player
 
     async def rank(self, user_id: int) -> PlayerRank:
-        """Raises UnknownPlayer, NotRanked, DatabaseAway."""
+        """Raises UnknownPlayer, NotRanked, DatabaseAway, Overloaded."""
         if self.index.available:
             try:
                 ranks, at = await self._in_index.get(user_id)
@@ -137,30 +143,45 @@ class Standings:
     async def _rank_by_sql(self, user_id: int) -> PlayerRank:
         """Also for a player whom the index doesn't know: the folds are asked before saying no."""
         self.reads.database += 1
+        async with within(PATIENCE_SECONDS):
+            return await self._count_rank(user_id)
+
+    async def _count_rank(self, user_id: int) -> PlayerRank:
         fold = await self.known_fold(user_id)
-        totals, rank = await self._in_sql.get(user_id)
         if fold is not None and not fold.is_active:
             raise NotRanked(
                 f"Player {user_id} is deactivated and has no rank. The score is kept: the rank "
                 "comes back when the player is reactivated."
             )
-        if rank is None or fold is None:
+        # To count is expensive, so nobody counts for a player who can't have a rank.
+        found = None if fold is None else await self._sql.ranks([user_id])
+        rank = None if found is None else found.by_player.get(user_id)
+        if found is None or rank is None:
             raise NotRanked(f"Player {user_id} has no score on board {self.board.slug!r} yet.")
+        totals = found.totals
         return PlayerRank(
-            user_id, rank, fold.total_score, totals.players, totals.version, Source.DATABASE
+            user_id, rank.rank, rank.total_score, totals.players, totals.version, Source.DATABASE
         )
 
     async def known_fold(self, user_id: int) -> Fold | None:
         """The player's fold. Raises UnknownPlayer."""
-        known = (await self._sql.players([user_id])).get(user_id)
+        known = (await self.named([user_id])).get(user_id)
         if known is None:
             raise UnknownPlayer(f"There is no player {user_id}.")
         return known.fold
 
-    async def ranks_by_sql(self, user_ids: Sequence[int]) -> tuple[int, dict[int, int]]:
-        """(players, {player: rank}) without the index."""
-        totals, ranks = await self._sql.ranks(user_ids)
-        return totals.players, ranks
+    async def ranks_by_sql(self, user_ids: Sequence[int]) -> SqlRanks | None:
+        """Ranks without the index; None if PostgreSQL can't tell them soon.
+
+        Never waits longer than `RANK_PATIENCE`, and not at all where a pass over the board is
+        known to take long. Raises DatabaseAway.
+        """
+        if not self._sql.is_quick:
+            return None
+        try:
+            return await self._sql.ranks(user_ids, RANK_PATIENCE)
+        except Overloaded:
+            return None
 
     # Writing
 
@@ -174,9 +195,14 @@ class Standings:
         return IndexedFold(fold, encode_details(fold, username))
 
     async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
-        """Brings committed folds into the index. Raises IndexAway."""
+        """Brings committed folds into the index. Raises IndexAway, also if the folds are in the
+        index by now but its ranks can't be told, because something else may be missing in it."""
+        doubts = self.index.doubts
         applied = await self.index.apply(folds)
         self.follower.expect(applied.position)
+        # The call may have met a server that was restarted, which only raised a new doubt.
+        if not self.index.available or self.index.doubts != doubts:
+            raise IndexAway(self.index.reason)
         return applied
 
     # For the hub
@@ -208,10 +234,6 @@ class Standings:
         ranks = await self.index.ranks(user_ids)
         return [(ranks, at) for at in range(len(user_ids))]
 
-    async def _ranks_in_sql(self, user_ids: Sequence[int]) -> list[tuple[Totals, int | None]]:
-        totals, ranks = await self._sql.ranks(user_ids)
-        return [(totals, ranks.get(user_id)) for user_id in user_ids]
-
     def tier(self, percent: float) -> str:
         """The first tier whose cut this percentile reaches."""
         return next((name for name, cut in self._tiers if percent >= cut), self._tiers[-1][0])
@@ -228,12 +250,7 @@ class Standings:
             window = await self._window(RankSpan(offset, offset + limit - 1))
         except IndexAway:
             self.reads.database += 1
-            totals, folds = await self._sql.page(limit, offset)
-            entries = b",".join(
-                encode_entry(rank, encode_details(fold, username))
-                for rank, (fold, username) in enumerate(folds, offset + 1)
-            )
-            return self._make_page(totals, entries, Source.DATABASE)
+            return await self._page_by_sql(limit, offset)
         totals = Totals(window.players, window.version)
         ranked = list(enumerate(window.members, offset + 1))
         return self._make_page(totals, await self._encode(ranked), Source.INDEX)
@@ -273,17 +290,21 @@ class Standings:
         except IndexAway:
             window = None
         if window is None or window.first is None:
-            found = await self._rank_by_sql(user_id)
-            offset = max(0, found.rank - 1 - radius)
-            totals, folds = await self._sql.page(found.rank + radius - offset, offset)
-            entries = b",".join(
-                encode_entry(rank, encode_details(fold, username))
-                for rank, (fold, username) in enumerate(folds, offset + 1)
-            )
-            return self._make_page(totals, entries, Source.DATABASE)
+            async with within(PATIENCE_SECONDS):
+                found = await self._rank_by_sql(user_id)
+                offset = max(0, found.rank - 1 - radius)
+                return await self._page_by_sql(found.rank + radius - offset, offset)
         totals = Totals(window.players, window.version)
         ranked = list(enumerate(window.members, window.first + 1))
         return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    async def _page_by_sql(self, limit: int, offset: int) -> Page:
+        page = await self._sql.page(limit, offset)
+        entries = b",".join(
+            encode_entry(rank, encode_details(fold, username))
+            for rank, (fold, username) in enumerate(page.folds, offset + 1)
+        )
+        return self._make_page(page.totals, entries, Source.DATABASE)
 
     async def _window(self, wanted: RankSpan | Neighbourhood) -> Window:
         """From the index, in a call shared with whoever waits too. Raises IndexAway."""
@@ -298,14 +319,7 @@ class Standings:
             ranks = await self.index.ranks(unique)
         except IndexAway:
             self.reads.database += 1
-            totals, found = await self._sql.ranks(unique)
-            players = await self._sql.players(list(found))
-            entries = b",".join(
-                encode_entry(rank, encode_details(named.fold, named.username))
-                for user_id, rank in sorted(found.items(), key=lambda each: each[1])
-                if (named := players[user_id]).fold is not None
-            )
-            return self._make_page(totals, entries, Source.DATABASE)
+            return await self._among_by_sql(unique)
         ranked = sorted(
             (standing.rank, standing.member)
             for standing in ranks.standings
@@ -313,6 +327,24 @@ class Standings:
         )
         totals = Totals(ranks.players, ranks.version)
         return self._make_page(totals, await self._encode(ranked), Source.INDEX)
+
+    async def _among_by_sql(self, user_ids: Sequence[int]) -> Page:
+        async with within(PATIENCE_SECONDS):
+            found = await self._sql.ranks(user_ids)
+            players = await self._sql.players(user_ids)
+        ranked = sorted(
+            (found.by_player[user_id], named)
+            for user_id, named in players.items()
+            if user_id in found.by_player
+        )
+        entries = b",".join(
+            encode_entry(
+                rank.rank, encode_details(named.fold, named.username, total_score=rank.total_score)
+            )
+            for rank, named in ranked
+            if named.fold is not None
+        )
+        return self._make_page(found.totals, entries, Source.DATABASE)
 
     async def _encode(self, ranked: Sequence[tuple[int, bytes]]) -> bytes:
         """Rows of (rank, member); names and games come from the folds, totals from the index."""

@@ -426,8 +426,13 @@ class Writer:
         try:
             applied = await standings.apply(folds)
         except IndexAway:
-            total, found = await standings.ranks_by_sql([each.fold.user_id for each in folds])
-            return {user_id: (None, rank) for user_id, rank in found.items()}, total
+            found = await standings.ranks_by_sql([each.fold.user_id for each in folds])
+            if found is None:
+                raise DatabaseAway("The score is stored but its rank can't be told now.") from None
+            players = found.totals.players
+            return {
+                user_id: (None, each.rank) for user_id, each in found.by_player.items()
+            }, players
         return {
             each.fold.user_id: (old, new)
             for each, (old, new) in zip(folds, applied.ranks, strict=True)

@@ -424,11 +424,13 @@ class Hub:
         me = None
         found = named.get(client.user_id) if client.user_id is not None else None
         if client.user_id is not None and found is not None and found.fold is not None:
-            players, ranks = await self.standings.ranks_by_sql([client.user_id])
-            rank = ranks.get(client.user_id)
-            if rank is not None:
-                entry = encode_entry(rank, encode_details(found.fold, found.username))
-                me = self._with_tier(entry, rank, players)
+            ranks = await self.standings.ranks_by_sql([client.user_id])
+            own = ranks.by_player.get(client.user_id) if ranks is not None else None
+            if ranks is not None and own is not None:
+                details = encode_details(found.fold, found.username, total_score=own.total_score)
+                me = self._with_tier(
+                    encode_entry(own.rank, details), own.rank, ranks.totals.players
+                )
         if not client.joined:
             client.joined = True
             self._send(
