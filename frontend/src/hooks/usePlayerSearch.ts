@@ -1,4 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { type Problem, toProblem } from "../utils/api/problem";
 import { suggestionsQuery } from "../utils/api/queries";
 import type { UserProfile } from "../utils/api/types";
 import { useThrottled } from "./useThrottled";
@@ -10,7 +11,8 @@ export interface PlayerSearch {
   found: readonly UserProfile[];
   /** Whether `found` is the answer to what stands there now. */
   settled: boolean;
-  failed: boolean;
+  /** Why there is no answer. */
+  problem: Problem | null;
 }
 
 const NOBODY: readonly UserProfile[] = [];
@@ -22,12 +24,12 @@ export function usePlayerSearch(typed: string): PlayerSearch {
     ...suggestionsQuery(asked),
     enabled: asked !== "",
     placeholderData: keepPreviousData,
-    retry: 1,
+    retry: (failures, problem) => failures < 1 && toProblem(problem).passing,
   });
-  const found = prefix === "" ? NOBODY : (data ?? NOBODY);
+  const found = prefix === "" || error !== null ? NOBODY : (data ?? NOBODY);
   return {
     found,
     settled: asked === prefix && data !== undefined && !isPlaceholderData,
-    failed: error !== null && data === undefined,
+    problem: error !== null && asked === prefix ? toProblem(error) : null,
   };
 }

@@ -80,3 +80,21 @@ test("the nearest point, from either side and beyond the ends", () => {
   expect(found).toEqual([10, 10, 20, 20, 40, 40]);
   expect(nearest([], 5)).toBeUndefined();
 });
+
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+test.each([
+  ["two minutes", 120 * SECOND],
+  ["four minutes", 240 * SECOND],
+  ["an hour", HOUR],
+  ["two days", 48 * HOUR],
+  ["a week", 168 * HOUR],
+  ["a year", 365 * 24 * HOUR],
+  ["six years", 6 * 365 * 24 * HOUR],
+])("over %s no two labels of an axis are the same", (_, span) => {
+  const start = Date.UTC(2026, 9, 23);
+  const points = [0, 0.3, 1].map((share, value) => ({ at: new Date(start + span * share), value }));
+  const { times } = layOut(points, FRAME, SCORES);
+  expect(times.length).toBeGreaterThan(1);
+  expect(new Set(times.map(({ label }) => label)).size).toBe(times.length);
+});

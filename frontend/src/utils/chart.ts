@@ -1,7 +1,7 @@
 /** Geometry of a line over time: points in, an SVG path and its axes out. */
 import { scaleLinear, scaleTime } from "d3-scale";
 import { curveStepAfter, line } from "d3-shape";
-import { formatClock, formatDayShort } from "./format";
+import { formatTimes } from "./format";
 
 export interface ChartPoint {
   at: Date;
@@ -27,7 +27,6 @@ export interface Chart {
 
 const TOP = 12;
 const EDGE = 20;
-const TWO_DAYS_MS = 2 * 24 * 3_600_000;
 
 /**
  * What holds until it changes is drawn in steps: between two samples nothing is made up.
@@ -61,7 +60,6 @@ export function layOut(
   const start = placed[0];
   const end = placed.at(-1);
   const closed = start && end ? `${path}L${end.x} ${bottom}L${start.x} ${bottom}Z` : "";
-  const label = last.getTime() - first.getTime() < TWO_DAYS_MS ? formatClock : formatDayShort;
   return {
     path,
     area: closed,
@@ -70,12 +68,19 @@ export function layOut(
       .ticks(4)
       .filter((value) => Number.isInteger(value) && (upward || value >= 1))
       .map((value) => ({ y: y(value), value })),
-    times: x
-      .ticks(Math.max(2, Math.floor(width / 120)))
-      .map((at) => ({ x: x(at), at, label: label(at) }))
+    times: labelTimes(x.ticks(Math.max(2, Math.floor(width / 120))))
+      .map(({ at, label }) => ({ x: x(at), at, label }))
       // A label at the very edge would be cut.
       .filter((each) => each.x > EDGE && each.x < width - EDGE),
   };
+}
+
+/** Where an hour comes twice, on a day when clocks are set back, its labels come once. */
+function labelTimes(times: readonly Date[]): { at: Date; label: string }[] {
+  const labels = formatTimes(times);
+  return times
+    .map((at, index) => ({ at, label: labels[index] ?? "" }))
+    .filter(({ label }, index) => labels.indexOf(label) === index);
 }
 
 /** The point nearest to a place from the left edge. */

@@ -6,6 +6,7 @@ import {
   formatNumber,
   formatScore,
   formatShare,
+  formatTicks,
 } from "./format";
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -64,4 +65,21 @@ test.each([
 ])("%d seconds ago", (seconds, shown) => {
   const now = new Date("2026-03-01T12:00:00Z");
   expect(formatAgo(new Date(now.getTime() - seconds * 1_000), now)).toMatch(shown);
+});
+
+test.each([
+  [
+    [1, 50, 100],
+    ["1", "50", "100"],
+  ],
+  [
+    [1_000_000, 1_200_000, 1_400_000],
+    ["1M", "1.2M", "1.4M"],
+  ],
+  [
+    [9_007_199_254_740_000, 9_007_199_254_740_991],
+    ["9,007,199,254,740,000", "9,007,199,254,740,991"],
+  ],
+])("the values %j have labels of their own", (values, labels) => {
+  expect(formatTicks(values)).toEqual(labels);
 });

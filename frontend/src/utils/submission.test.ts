@@ -61,6 +61,8 @@ describe("score", () => {
     ["-9007199254740991", -9_007_199_254_740_991],
     ["+0012", 12],
     ["0", 0],
+    ["１２", 12],
+    ["٣", 3],
   ])("%s is taken", (score, value) => {
     expect(gameOf({ score }).score).toBe(value);
   });
@@ -74,22 +76,12 @@ describe("score", () => {
     expect(check({ score })).toEqual({ ok: false, errors: { score: says } });
   });
 
-  test.each([
-    "1e3",
-    "1.0",
-    "1.",
-    "0x10",
-    "1_000",
-    "1,000",
-    "--1",
-    "+",
-    "٣",
-    "Infinity",
-    "1n",
-    "1 2",
-  ])("%s is no whole number", (score) => {
-    expect(check({ score })).toEqual({ ok: false, errors: { score: text.submit.whole } });
-  });
+  test.each(["1e3", "1.0", "1.", "0x10", "1_000", "1,000", "--1", "+", "Infinity", "1n", "1 2"])(
+    "%s is no whole number",
+    (score) => {
+      expect(check({ score })).toEqual({ ok: false, errors: { score: text.submit.whole } });
+    },
+  );
 
   test("a board may have narrower bounds", () => {
     const narrow = { ...LIMITS, min_score: 0, max_score: 100 };

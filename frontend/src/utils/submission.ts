@@ -2,6 +2,7 @@
 import type { Limits, ScoreSubmission } from "./api/types";
 import { formatDuration, formatNumber } from "./format";
 import { text } from "./text";
+import { toAscii } from "./typed";
 
 export interface Draft {
   score: string;
@@ -91,7 +92,7 @@ function checkMode(typed: string, limits: Limits): string | Wrong {
 }
 
 function checkScore(typed: string, limits: Limits): number | Wrong {
-  const digits = typed.trim();
+  const digits = toAscii(typed);
   if (!WHOLE.test(digits)) return new Wrong(text.submit.whole);
   // As big integers, because a double would round what is out of range back into it.
   const value = BigInt(digits.replace("+", ""));
@@ -106,8 +107,9 @@ function checkScore(typed: string, limits: Limits): number | Wrong {
 
 /** ms; null if nothing was typed. */
 function checkDuration(typed: string, limits: Limits): number | null | Wrong {
-  if (typed.trim() === "") return null;
-  const parts = TIME.exec(typed.trim());
+  const time = toAscii(typed);
+  if (time === "") return null;
+  const parts = TIME.exec(time);
   if (parts === null || isOver(parts)) return new Wrong(text.submit.time);
   const [, hours = "0", minutes = "0", seconds = "0", fraction = ""] = parts;
   const whole = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);

@@ -3,9 +3,10 @@
  * shape. Short and warm; errors say what to do next.
  */
 import { formatNumber } from "./format";
+import { pluralRules } from "./locale";
 
-const plural = new Intl.PluralRules("en");
-const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
+const plural = pluralRules();
+const ordinals = pluralRules({ type: "ordinal" });
 const SUFFIX: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };
 
 /** 1st, 22nd, 1,003rd. */

@@ -5,6 +5,7 @@ import { useNow } from "../../hooks/useNow";
 import type { Board } from "../../utils/api/types";
 import { perMinute } from "../../utils/realtime/rate";
 import { text } from "../../utils/text";
+import { readRank } from "../../utils/typed";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { Segments } from "../ui/Segments";
@@ -91,8 +92,8 @@ function JumpToRank({ onJump }: { onJump: (rank: number) => void }) {
   const [wrong, setWrong] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const rank = Number(given.replace(/[^\d]/g, ""));
-    const right = given.trim() !== "" && rank >= 1 && rank <= total;
+    const rank = readRank(given);
+    const right = rank !== null && rank >= 1 && rank <= total;
     setWrong(!right);
     if (right) onJump(rank);
   };

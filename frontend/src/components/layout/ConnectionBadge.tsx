@@ -32,7 +32,7 @@ function Away({ connection, heardAt }: { connection: Connection; heardAt: number
       ? text.connection.since(formatClock(new Date(heardAt)))
       : null;
   const label = describe(connection, now);
-  const canRetry = connection.phase === "waiting" || connection.phase === "ended";
+  const canRetry = connection.retryAt !== null || connection.phase === "ended";
   return (
     <span className="flex items-center gap-2">
       <Badge

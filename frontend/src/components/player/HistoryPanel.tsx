@@ -6,7 +6,7 @@ import { Problem } from "../../utils/api/problem";
 import { historyQuery } from "../../utils/api/queries";
 import type { Board, HistoryRange } from "../../utils/api/types";
 import type { ChartPoint } from "../../utils/chart";
-import { formatNumber } from "../../utils/format";
+import { formatTicks } from "../../utils/format";
 import { ordinal, text } from "../../utils/text";
 import { formatOf } from "../board/LeaderboardCard";
 import { LineChart } from "../ui/LineChart";
@@ -74,7 +74,11 @@ export function HistoryPanel({ userId, board }: { userId: number; board: Board }
           points={points}
           upward={measure === "score"}
           format={format}
-          formatTick={measure === "rank" ? formatNumber : formatOf(board)}
+          formatTicks={(values) =>
+            measure === "rank"
+              ? formatTicks(values)
+              : formatTicks(values, formatOf(board), 10 ** board.decimals)
+          }
           label={measure === "rank" ? text.player.historyRank : text.player.historyScore}
         />
       )}

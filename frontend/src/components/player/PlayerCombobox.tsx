@@ -2,6 +2,7 @@
 import { useCombobox } from "downshift";
 import { type ReactNode, useState } from "react";
 import { usePlayerSearch } from "../../hooks/usePlayerSearch";
+import type { Problem } from "../../utils/api/problem";
 import type { UserProfile } from "../../utils/api/types";
 import { text } from "../../utils/text";
 import { Avatar } from "../ui/Avatar";
@@ -35,14 +36,17 @@ export function PlayerCombobox({
   children,
 }: PlayerComboboxProps) {
   const [typed, setTyped] = useState("");
-  const { found, settled, failed } = usePlayerSearch(typed);
+  const { found, settled, problem } = usePlayerSearch(typed);
   const choices = listChoices(found, typed, offerNew && settled);
   const box = useCombobox<Choice>({
     items: choices,
     inputValue: typed,
     defaultHighlightedIndex: 0,
     itemToString: nameOf,
-    onInputValueChange: ({ inputValue }) => setTyped(inputValue),
+    // What is typed is set by the input's own event, see below. This is for what a key clears.
+    onInputValueChange: ({ type, inputValue }) => {
+      if (type !== useCombobox.stateChangeTypes.InputChange) setTyped(inputValue);
+    },
     stateReducer: (_, { type, changes }) =>
       // What is half typed stays when the eye wanders, and nothing is chosen by that.
       type === useCombobox.stateChangeTypes.InputBlur
@@ -68,6 +72,15 @@ export function PlayerCombobox({
       <input
         {...box.getInputProps({
           placeholder,
+          // At once: a value that is set later, when the input has moved on, overwrites what an
+          // input method composes and takes the caret to the end.
+          onChange: ({ currentTarget }) => setTyped(currentTarget.value),
+          onKeyDown: ({ key, nativeEvent }) => {
+            // The caret's keys, as in any field. Arrows go through the list.
+            if (key === "Home" || key === "End") {
+              Object.assign(nativeEvent, { preventDownshiftDefault: true });
+            }
+          },
           maxLength: 64,
           autoComplete: "off",
           spellCheck: false,
@@ -98,7 +111,7 @@ export function PlayerCombobox({
       </ul>
       {open && !listed && (
         <p className={`${POPUP} p-3 text-sm text-muted`}>
-          {emptyWord(failed, settled, typed.trim())}
+          {emptyWord(problem, settled, typed.trim())}
         </p>
       )}
       <p aria-live="polite" className="sr-only">
@@ -141,7 +154,9 @@ function listChoices(found: readonly UserProfile[], typed: string, offerNew: boo
   return choices;
 }
 
-function emptyWord(failed: boolean, settled: boolean, name: string): string {
-  if (failed) return text.search.failed;
+function emptyWord(problem: Problem | null, settled: boolean, name: string): string {
+  // A name that the service refuses is no failure of the search.
+  if (problem?.status === 422) return Object.values(problem.fields)[0] ?? problem.message;
+  if (problem !== null) return text.search.failed;
   return settled ? text.search.none(name) : " ";
 }

@@ -9,20 +9,21 @@ interface LineChartProps {
   upward: boolean;
   /** A value in words. */
   format: (value: number) => string;
-  /** A value at the axis. */
-  formatTick: (value: number) => string;
+  /** The labels of the values' axis. */
+  formatTicks: (values: readonly number[]) => string[];
   label: string;
 }
 
 const HEIGHT = 240;
 const BELOW = 24;
 
-export function LineChart({ points, upward, format, formatTick, label }: LineChartProps) {
+export function LineChart({ points, upward, format, formatTicks, label }: LineChartProps) {
   const { box, width } = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const gradient = useId();
-  const widest = Math.max(...points.map((each) => formatTick(each.value).length));
-  const side = 20 + widest * 7;
+  const extremes = points.map((each) => each.value);
+  const longest = formatTicks([Math.min(...extremes), Math.max(...extremes)]);
+  const side = 24 + Math.max(...longest.map((each) => each.length)) * 7;
   const chart = layOut(points, { width, height: HEIGHT, side, below: BELOW }, upward);
   const chosen = at === null ? undefined : chart.points[at];
   const onPointer = (event: PointerEvent<SVGSVGElement>) => {
@@ -61,12 +62,12 @@ export function LineChart({ points, upward, format, formatTick, label }: LineCha
             <stop offset="1" stopColor="var(--color-you)" stopOpacity="0" />
           </linearGradient>
         </defs>
-        <Axes chart={chart} width={width} side={side} formatTick={formatTick} />
+        <Axes chart={chart} width={width} side={side} formatTicks={formatTicks} />
         <path d={chart.area} fill={`url(#${gradient})`} />
         <path
           d={chart.path}
           fill="none"
-          stroke="var(--color-you)"
+          className="stroke-you forced-colors:stroke-[CanvasText]"
           strokeWidth="2"
           strokeLinejoin="round"
         />
@@ -109,7 +110,7 @@ export function LineChart({ points, upward, format, formatTick, label }: LineCha
               {points.map((point) => (
                 <tr key={point.at.getTime()}>
                   <td>{formatMoment(point.at)}</td>
-                  <td className="numeral text-end">{formatTick(point.value)}</td>
+                  <td className="numeral text-end">{format(point.value)}</td>
                 </tr>
               ))}
             </tbody>
@@ -124,17 +125,18 @@ interface AxesProps {
   chart: Chart;
   width: number;
   side: number;
-  formatTick: (value: number) => string;
+  formatTicks: (values: readonly number[]) => string[];
 }
 
-function Axes({ chart, width, side, formatTick }: AxesProps) {
+function Axes({ chart, width, side, formatTicks }: AxesProps) {
+  const labels = formatTicks(chart.values.map(({ value }) => value));
   return (
     <g className="numeral fill-muted text-xs">
-      {chart.values.map(({ y, value }) => (
+      {chart.values.map(({ y, value }, index) => (
         <g key={value}>
           <line x1="0" x2={width - side} y1={y} y2={y} className="stroke-line" />
           <text x={width - side + 10} y={y} dominantBaseline="middle">
-            {formatTick(value)}
+            {labels[index]}
           </text>
         </g>
       ))}
@@ -153,7 +155,7 @@ function useWidth() {
   useEffect(() => {
     if (box.current === null) return;
     const resized = new ResizeObserver(([entry]) => {
-      if (entry !== undefined) setWidth(Math.max(240, Math.floor(entry.contentRect.width)));
+      if (entry !== undefined) setWidth(Math.max(160, Math.floor(entry.contentRect.width)));
     });
     resized.observe(box.current);
     return () => resized.disconnect();

@@ -10,7 +10,10 @@ export const PAGE = 50;
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // Whether there is a network is a guess of the browser's: the service may be on this machine.
+      mutations: { networkMode: "always" },
       queries: {
+        networkMode: "always",
         staleTime: 5_000,
         gcTime: 60_000,
         retry: (failures, error) => failures < 3 && error instanceof Problem && error.passing,

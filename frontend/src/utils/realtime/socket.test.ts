@@ -163,25 +163,44 @@ test("an attempt that leads nowhere is given up", () => {
   expect(now()).toMatchObject({ phase: "waiting", failures: 1 });
 });
 
-test("offline it lets go and waits for the network, not for the clock", () => {
+test("news of a lost network is a hint: an open connection is asked, and stays if it answers", () => {
   const { last } = FakeWebSocket;
   last.open();
   setOnline(false);
-  expect(last.state).toBe("closed");
-  expect(now()).toMatchObject({ phase: "offline", retryAt: null });
-  vi.advanceTimersByTime(3_600 * SECOND);
+  vi.advanceTimersByTime(0);
+  expect(last.sent).toEqual(['{"type":"ping"}']);
+  last.say(pong);
+  vi.advanceTimersByTime(10 * SECOND);
+  expect(now().phase).toBe("open");
   expect(attempts()).toBe(1);
-  setOnline(true);
-  expect(attempts()).toBe(2);
-  expect(now().phase).toBe("connecting");
 });
 
-test("a failure without a network waits for it, too", () => {
-  vi.spyOn(navigator, "onLine", "get").mockReturnValue(false);
+test("without a network it keeps trying, and connects at once when the network is back", () => {
+  FakeWebSocket.last.open();
+  setOnline(false);
+  vi.advanceTimersByTime(3 * SECOND);
+  expect(now()).toMatchObject({ phase: "offline", failures: 1, retryAt: Date.now() + 500 });
+  vi.advanceTimersByTime(500);
+  expect(attempts()).toBe(2);
+  FakeWebSocket.last.open();
+  expect(now().phase).toBe("open");
   lose();
-  expect(now()).toMatchObject({ phase: "offline", failures: 1 });
-  vi.advanceTimersByTime(3_600 * SECOND);
-  expect(attempts()).toBe(1);
+  expect(now().phase).toBe("offline");
+  setOnline(true);
+  expect(attempts()).toBe(3);
+});
+
+test("what the browser refuses to open is tried again", () => {
+  vi.stubGlobal("WebSocket", () => {
+    throw new DOMException("no", "SyntaxError");
+  });
+  lose();
+  vi.advanceTimersByTime(500);
+  expect(now()).toMatchObject({ phase: "waiting", failures: 2 });
+  vi.stubGlobal("WebSocket", FakeWebSocket);
+  vi.advanceTimersByTime(1_000);
+  FakeWebSocket.last.open();
+  expect(now().phase).toBe("open");
 });
 
 test("an open connection outlives the news that there is a network", () => {
@@ -209,7 +228,13 @@ test.each<[string, () => void]>([
   ["connecting", () => undefined],
   ["open", () => FakeWebSocket.last.open()],
   ["waiting", lose],
-  ["offline", () => setOnline(false)],
+  [
+    "offline",
+    () => {
+      setOnline(false);
+      lose();
+    },
+  ],
 ])("stopped while %s, it stays still", (phase, reach) => {
   reach();
   expect(now().phase).toBe(phase);

@@ -9,7 +9,7 @@ export type Phase = "connecting" | "open" | "waiting" | "offline" | "ended";
 
 export interface Connection {
   phase: Phase;
-  /** When the next attempt begins (ms since 1970), while `waiting`. */
+  /** When the next attempt begins (ms since 1970), while `waiting` or `offline`. */
   retryAt: number | null;
   /** Attempts that failed in a row. */
   failures: number;
@@ -47,6 +47,8 @@ const OPEN_WITHIN_MS = 10_000;
 const PING_EVERY_MS = 20_000;
 /** A server that doesn't answer a ping for so long is gone, whatever the socket believes. */
 const PONG_WITHIN_MS = 8_000;
+/** The same after the browser said that the network is gone. */
+const PROBE_WITHIN_MS = 3_000;
 /** So long a connection must hold for the next failure to be a first one again. */
 const STEADY_MS = 5_000;
 
@@ -90,7 +92,8 @@ export class LiveSocket {
 
   private connect(): void {
     this.tell({ phase: "connecting", retryAt: null, code: 0, reason: "" });
-    const socket = new WebSocket(this.options.url(), this.options.protocols?.() ?? []);
+    const socket = this.open();
+    if (socket === null) return;
     this.socket = socket;
     this.ping = setTimeout(this.giveUp, OPEN_WITHIN_MS);
     socket.onopen = () => {
@@ -106,6 +109,16 @@ export class LiveSocket {
     socket.onclose = (event) => this.onClose(event);
   }
 
+  /** A browser refuses at once what it may not connect to, or a token with odd characters. */
+  private open(): WebSocket | null {
+    try {
+      return new WebSocket(this.options.url(), this.options.protocols?.() ?? []);
+    } catch {
+      this.wait();
+      return null;
+    }
+  }
+
   private onClose(event: CloseEvent): void {
     this.drop();
     if (FINAL.has(event.code)) {
@@ -118,21 +131,19 @@ export class LiveSocket {
 
   private wait(): void {
     const failures = this.connection.failures + 1;
-    if (!navigator.onLine) {
-      this.tell({ phase: "offline", retryAt: null, failures });
-      return;
-    }
     const ms = backoff(failures, Math.random());
-    this.tell({ phase: "waiting", retryAt: Date.now() + ms, failures });
+    // Only a hint: a service on the same machine answers without any network.
+    const phase = navigator.onLine ? "waiting" : "offline";
+    this.tell({ phase, retryAt: Date.now() + ms, failures });
     this.retry = setTimeout(() => this.connect(), ms);
   }
 
   /** Silence for a while: ask. A laptop that slept has a socket that only looks alive. */
-  private pingLater(after = PING_EVERY_MS): void {
+  private pingLater(after = PING_EVERY_MS, within = PONG_WITHIN_MS): void {
     clearTimeout(this.ping);
     this.ping = setTimeout(() => {
       this.socket?.send('{"type":"ping"}');
-      this.ping = setTimeout(this.giveUp, PONG_WITHIN_MS);
+      this.ping = setTimeout(this.giveUp, within);
     }, after);
   }
 
@@ -165,14 +176,12 @@ export class LiveSocket {
   };
 
   private readonly onOffline = () => {
-    if (this.connection.phase === "ended") return;
-    this.drop();
-    this.tell({ phase: "offline", retryAt: null });
+    if (this.connection.phase === "open") this.pingLater(0, PROBE_WITHIN_MS);
   };
 
   private readonly onVisible = () => {
     if (document.visibilityState !== "visible") return;
     if (this.connection.phase === "open") this.pingLater(0);
-    else if (this.connection.phase === "waiting") this.reconnect();
+    else if (this.connection.retryAt !== null) this.reconnect();
   };
 }
