@@ -93,6 +93,7 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
             open_metrics(
                 (app.meters.source, metrics_of(service), live_metrics_of(hubs)),
                 settings.metrics_dir,
+                service.supervisor,
             ) as counted,
         ):
             if agent is not None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from app.core.redis import create_client
+from app.core.supervisor import Supervisor
 from app.services.limits.limiter import MAX_KNOWN
 from app.services.limits.limits import Limits
 from app.services.limits.policies import LEASE_SECONDS, Kind
@@ -36,9 +37,9 @@ async def limits_of(sandbox, **changes):
     client = create_client(settings, lambda _: None, timeout=settings.redis_timeout, connections=4)
     limits = Limits(client, settings)
     try:
-        yield limits
+        async with Supervisor().running("limits", limits.run):
+            yield limits
     finally:
-        await limits.close()
         await client.aclose()
 
 

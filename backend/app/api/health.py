@@ -61,6 +61,12 @@ def _limits(service: Service) -> Part:
     return Part(status="ok")
 
 
+def _tasks(service: Service) -> Part:
+    """The worker's long-lived tasks. A failed one is started again within seconds."""
+    failing = [f"{task.name}: {task.why}" for task in service.supervisor.failing]
+    return Part(status="degraded", detail=", ".join(failing)) if failing else Part(status="ok")
+
+
 def _writer(service: Service) -> Part:
     queued = service.writer.queued
     full = queued > service.settings.writer_max_queue * 0.8
@@ -75,8 +81,8 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
     )
     index, live, writer = _index(service), _live(service), _writer(service)
-    limits = _limits(service)
-    parts = (database, redis, index, live, writer, limits)
+    limits, tasks = _limits(service), _tasks(service)
+    parts = (database, redis, index, live, writer, limits, tasks)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
     if database.status == "down":
         status = "down"
@@ -93,6 +99,7 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         live=live,
         writer=writer,
         limits=limits,
+        tasks=tasks,
         clients=request.state.hubs.door.clients,
         total_players=None if default.follower.mirror is None else default.follower.players,
     )

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias, cast
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.config import Settings
 from app.core.server_urls import for_driver
@@ -21,7 +23,7 @@ _AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "3D000", "55000")
 def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
     """An engine with a bounded pool; statements end after `database_timeout` seconds."""
     url, asked, arguments = for_driver(settings.database_url)
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -36,6 +38,14 @@ def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
             **connect_args,
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(_: object, record: ConnectionPoolEntry, __: object) -> None:
+    """Has the pool replace a connection that the server has closed while it was in the pool."""
+    if cast("RawConnection", record.driver_connection).is_closed():
+        raise DisconnectionError
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ class Health(BaseModel):
     live: Part
     writer: Part
     limits: Part
+    tasks: Part
     clients: int = Field(description="Sockets on this worker.", examples=[12])
     total_players: int | None = Field(default=None, examples=[120])
 

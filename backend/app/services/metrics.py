@@ -46,6 +46,12 @@ STANDING_IN = Family(
 CPU = Family(
     "leaderboard_worker_cpu_seconds_total", Type.COUNTER, "CPU time of the worker's process."
 )
+TASK_FAILURES = Family(
+    "leaderboard_task_failures_total",
+    Type.COUNTER,
+    "Failures of the worker's long-lived tasks, which are started again.",
+    ("task",),
+)
 
 APPLY_SECONDS = Family(
     "leaderboard_index_apply_seconds",
@@ -108,8 +114,8 @@ SAMPLES = Family(
 
 _FAMILIES = (
     SUBMISSIONS, BATCH_SIZE, BATCH_SECONDS, QUEUED, QUEUE_LIMIT, POOL_USED, POOL_SIZE, LIMITED,
-    STANDING_IN, CPU, APPLY_SECONDS, TRUSTED, DOUBTS, LAG, CHECKED, REPAIRED, REBUILT, MIRRORED,
-    PLAYERS, READS, PAGES, SAMPLES,
+    STANDING_IN, CPU, TASK_FAILURES, APPLY_SECONDS, TRUSTED, DOUBTS, LAG,
+    CHECKED, REPAIRED, REBUILT, MIRRORED, PLAYERS, READS, PAGES, SAMPLES,
 )  # fmt: skip
 
 
@@ -120,6 +126,8 @@ def metrics_of(service: Service) -> Source:
         yield from _writer(service)
         yield from _limits(service)
         yield Reading(CPU, (), time.process_time())
+        for task in service.supervisor.tasks:
+            yield Reading(TASK_FAILURES, (task.name,), task.failures)
         pool = service.engine.pool
         if isinstance(pool, QueuePool):
             yield Reading(POOL_USED, (), pool.checkedout())

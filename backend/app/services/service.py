@@ -1,10 +1,12 @@
 """Everything a worker runs, opened in order and closed in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -15,6 +17,7 @@ from app.core.addresses import Addresses
 from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.core.redis import create_client
+from app.core.supervisor import Supervisor
 from app.services.access.access import Access
 from app.services.access.audit import AuditLog
 from app.services.access.guests import Guests
@@ -50,6 +53,7 @@ _FORGET_KEYS = text(
 class Service:
     """The parts of one worker."""
 
+    supervisor: Supervisor
     settings: Settings
     engine: AsyncEngine
     redis: Redis
@@ -82,13 +86,15 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(engine.dispose)
         await _start_database(settings)
         boards = await Boards.load(engine)
-        access = await stack.enter_async_context(open_access(settings, boards))
+        supervisor = Supervisor()
+        run = partial(_run, stack, supervisor)
+        access = await stack.enter_async_context(open_access(settings, boards, supervisor))
 
         runs = Runs()
         client = create_client(settings, runs.see, timeout=settings.redis_timeout, connections=16)
         stack.push_async_callback(client.aclose)
         limits = Limits(client, settings)
-        stack.push_async_callback(limits.close)
+        await run("limits", limits.run)
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
@@ -105,35 +111,47 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             keepers.append(keeper)
             samplers.append(Sampler(index, engine, settings))
             ladders.append(TierLadder(index, follower, sql, settings.tiers))
-            stack.push_async_callback(_stop, asyncio.create_task(keeper.run()))
-            stack.push_async_callback(_stop, asyncio.create_task(follower.run()))
-            stack.push_async_callback(_stop, asyncio.create_task(samplers[-1].run()))
+            await run(f"keeper:{board.slug}", keeper.run)
+            await run(f"follower:{board.slug}", follower.run)
+            await run(f"refill:{board.slug}", follower.run_refills)
+            await run(f"sampler:{board.slug}", samplers[-1].run)
         by_board = StandingsByBoard(standings)
 
-        stack.push_async_callback(_stop, asyncio.create_task(_chores(engine, settings)))
+        await run("chores", partial(_chores, engine, settings))
         writer = Writer(engine, settings, boards, by_board)
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
         yield Service(
-            settings, engine, client, boards, by_board, tuple(keepers), tuple(samplers), writer,
-            players, Tiers(ladders), Sessions(engine), Histories(engine), limits,
-            Addresses(settings.trusted_proxies), access, KeyAdmin(engine), AuditLog(engine),
-            Guests(engine, players), BoardAdmin(engine),
+            supervisor, settings, engine, client, boards, by_board, tuple(keepers),
+            tuple(samplers), writer, players, Tiers(ladders), Sessions(engine), Histories(engine),
+            limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
+            AuditLog(engine), Guests(engine, players), BoardAdmin(engine),
         )  # fmt: skip
 
 
+async def _run(
+    stack: AsyncExitStack,
+    supervisor: Supervisor,
+    name: str,
+    run: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """Starts a task that ends when the stack is closed."""
+    await stack.enter_async_context(supervisor.running(name, run))
+
+
 @asynccontextmanager
-async def open_access(settings: Settings, boards: Boards) -> AsyncIterator[Access]:
+async def open_access(
+    settings: Settings, boards: Boards, supervisor: Supervisor
+) -> AsyncIterator[Access]:
     """What admits callers, kept up to date by a connection of its own."""
     engine = create_engine(settings.model_copy(update={"database_pool_size": 1}))
     access = Access(engine, settings, boards)
     try:
         await access.look()
-        looking = asyncio.create_task(access.run())
         try:
-            yield access
+            async with supervisor.running("access", access.run):
+                yield access
         finally:
-            await _stop(looking)
             await access.close()
     finally:
         await engine.dispose()
@@ -151,13 +169,6 @@ class Runs:
             for index in self.indexes:
                 index.distrust("Redis was restarted")
         self._run_id = run_id
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    """Cancels until it works: a client library may take one cancellation for its own."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=0.5)
 
 
 async def _start_database(settings: Settings) -> None:

@@ -105,7 +105,7 @@ class Hub:
 
     def dismiss(self, is_unwelcome: Callable[[Caller], bool]) -> None:
         """Has the sockets closed whose callers may not watch this board any more."""
-        for client in self._clients:
+        for client in tuple(self._clients):
             if is_unwelcome(client.caller):
                 client.dismiss(Close.TRY_AGAIN, "sign in again")
 
@@ -160,7 +160,7 @@ class Hub:
         self._live = False
         self._pending.clear()
         frame = frames.status(seq=self._told, live=False)
-        for client in self._clients:
+        for client in tuple(self._clients):  # a client that is too slow leaves meanwhile
             self._send(client, frame)
 
     # Ticks
@@ -168,19 +168,20 @@ class Hub:
     async def run(self) -> None:
         """Tells what changed: the first change after a pause at once, then tick by tick. The
         interval grows with the cost of a round, so that pushing keeps to its share of a core."""
-        resync = asyncio.create_task(self._run_resyncs())
-        try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                started = time.perf_counter()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            started = time.perf_counter()
+            try:
                 sent = await self._tell()
-                self.last_round = time.perf_counter() - started
-                if sent:
-                    self._count(Round(self.standings.board.slug, sent, self.last_round))
-                await asyncio.sleep(max(self._tick, self.last_round / self._share))
-        finally:
-            resync.cancel()
+            except Exception:
+                # Some clients were told and others not: all of them start anew.
+                self.on_sync()
+                raise
+            self.last_round = time.perf_counter() - started
+            if sent:
+                self._count(Round(self.standings.board.slug, sent, self.last_round))
+            await asyncio.sleep(max(self._tick, self.last_round / self._share))
 
     def _count(self, seen: Round) -> None:
         self.rounds.observe(seen.seconds)
@@ -441,18 +442,18 @@ class Hub:
 
     # Resyncing
 
-    async def _run_resyncs(self) -> None:
+    async def run_resyncs(self) -> None:
+        """Sends snapshots to the clients that need a new one. Runs as long as the worker."""
         while True:
             await self._resync_wanted.wait()
-            self._resync_wanted.clear()
             try:
+                self._resync_wanted.clear()
                 await self._resync()
             except (NotLiveError, IndexAway):
                 continue  # the next on_sync asks again
-            except Exception:  # clients wait for it: log, and try again
-                log.exception("resync failed")
-                await asyncio.sleep(1)
-                self._resync_wanted.set()
+            except Exception:
+                self._resync_wanted.set()  # the clients still wait
+                raise
 
     async def _resync(self) -> None:
         """Everybody gets a new snapshot; own ranks are asked for in a few calls."""

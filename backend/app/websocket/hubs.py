@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -80,11 +81,12 @@ class Hubs:
 async def open_hubs(service: Service) -> AsyncIterator[Hubs]:
     """Hubs that tell their clients what happens, for as long as the block lasts."""
     hubs = Hubs(service.standings, service.limits, service.settings)
-    tasks = [asyncio.create_task(hub.run()) for hub in hubs.all]
-    tasks.append(asyncio.create_task(hubs.keep_private(service.access, service.boards)))
-    try:
+    running = service.supervisor.running
+    async with AsyncExitStack() as stack:
+        for hub in hubs.all:
+            slug = hub.standings.board.slug
+            await stack.enter_async_context(running(f"hub:{slug}", hub.run))
+            await stack.enter_async_context(running(f"resync:{slug}", hub.run_resyncs))
+        keep_private = partial(hubs.keep_private, service.access, service.boards)
+        await stack.enter_async_context(running("private boards", keep_private))
         yield hubs
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

@@ -6,8 +6,8 @@ import time
 import pytest
 from embedded_helpers import eventually, living, sql, valkey
 
+from app.core.backoff import Backoff
 from app.core.embedded import EmbeddedError
-from app.core.embedded.backoff import Backoff
 
 
 def ping(servers):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, ClassVar
 
-from app.core.embedded.backoff import Backoff
+from app.core.backoff import Backoff
 from app.core.embedded.errors import EmbeddedError
 from app.core.embedded.folder import DataFolder
 from app.core.embedded.keeper import Keeper

@@ -10,12 +10,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from app.core.metrics.exposition import Told, render, tell
 from app.core.metrics.families import Source
+from app.core.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +42,9 @@ class Metrics:
             by_worker |= await asyncio.to_thread(self._read_others, self._folder)
         return render(self._families, by_worker)
 
-    async def publish(self) -> None:
+    async def publish(self, folder: Path) -> None:
         """Writes down what was counted, once a second, for as long as the worker lives."""
-        if self._folder is None:
-            return
-        path = self._folder / f"{self._worker}.json"
+        path = folder / f"{self._worker}.json"
         try:
             while True:
                 try:
@@ -79,12 +79,13 @@ def _replace(path: Path, text: str) -> None:
 
 
 @asynccontextmanager
-async def open_metrics(sources: Sequence[Source], folder: Path | None) -> AsyncIterator[Metrics]:
+async def open_metrics(
+    sources: Sequence[Source], folder: Path | None, supervisor: Supervisor
+) -> AsyncIterator[Metrics]:
     """Metrics that other workers see, for as long as the block lasts."""
     metrics = Metrics(sources, folder)
-    publishing = asyncio.create_task(metrics.publish())
-    try:
+    if folder is None:
         yield metrics
-    finally:
-        publishing.cancel()
-        await asyncio.wait([publishing])
+        return
+    async with supervisor.running("metrics", partial(metrics.publish, folder)):
+        yield metrics

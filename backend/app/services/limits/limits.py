@@ -85,6 +85,6 @@ class Limits:
             finally:
                 self._held -= 1
 
-    async def close(self) -> None:
-        """Stops asking whether Redis is back."""
-        await self._shared.close()
+    async def run(self) -> None:
+        """Notices when Redis is back. Runs as long as the worker."""
+        await self._shared.run()

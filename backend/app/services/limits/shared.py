@@ -51,12 +51,12 @@ class SharedBuckets:
         self._calls: Coalescer[Want, Grant] = Coalescer(
             self._call, max_batch=BUCKETS_PER_CALL, max_queue=MAX_WAITING
         )
-        self._probe: asyncio.Task[None] | None = None
+        self._left = asyncio.Event()
 
     @property
     def away(self) -> bool:
         """Whether Redis can't count now."""
-        return self._probe is not None
+        return self._left.is_set()
 
     async def take(self, want: Want) -> Grant | None:
         """What was granted; None if Redis is away."""
@@ -67,12 +67,6 @@ class SharedBuckets:
         except (*AWAY, Overloaded) as error:
             self._leave(error)
             return None
-
-    async def close(self) -> None:
-        """Stops asking."""
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.wait([self._probe])
 
     async def _call(self, wants: Sequence[Want]) -> list[Grant]:
         arguments: list[int | float] = []
@@ -85,18 +79,19 @@ class SharedBuckets:
         ]
 
     def _leave(self, error: Exception) -> None:
-        if self._probe is None:
+        if not self.away:
             log.warning("rate limits are counted by each worker alone", error=repr(error))
-            self._probe = asyncio.create_task(self._wait_until_back())
+            self._left.set()
 
-    async def _wait_until_back(self) -> None:
+    async def run(self) -> None:
+        """Asks Redis once a second while it is away. Runs as long as the worker."""
         while True:
+            await self._left.wait()
             await asyncio.sleep(PROBE_SECONDS)
             try:
                 # Not a ping: a server that answers but refuses writes can't count.
                 await self._call([Want(self.prefix + "probe", 1, 1.0, 0, 1, 1)])
             except AWAY:
                 continue
-            break
-        log.warning("rate limits are counted for all workers again")
-        self._probe = None
+            log.warning("rate limits are counted for all workers again")
+            self._left.clear()

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.backoff import Backoff
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.services import ledger
@@ -71,29 +70,31 @@ class Follower:
         self._confirming: asyncio.Future[bool] | None = None
         self._moved = asyncio.Event()
         self._missed: list[Delta] | None = None
-        self._refilling: asyncio.Task[None] | None = None
+        self._thin = asyncio.Event()
         self._suspect = asyncio.Event()
         index.on_distrust.append(self._lose)
 
     # Following
 
     async def run(self) -> None:
-        """Follows for as long as the worker lives."""
+        """Follows the stream for as long as the worker lives.
+
+        Raises errors of Redis and PostgreSQL; the supervisor then calls it again.
+        """
+        backoff = Backoff(first=0.02, longest=1.0, stable=1.0)
         try:
             while True:
                 await self._index.wait_trusted()
+                backoff.started()
                 try:
                     await self._sync()
                     await self._follow()
                 except (LostError, IndexAway, MirrorError) as error:
                     log.info("resync", board=self._index.board.slug, why=repr(error))
-                except (RedisError, OSError, SQLAlchemyError) as error:
-                    log.warning("stream lost", board=self._index.board.slug, error=repr(error))
-                    await asyncio.sleep(0.2)
                 self._lose()
+                await asyncio.sleep(backoff.schedule())
         finally:
-            if self._refilling is not None:
-                self._refilling.cancel()
+            self._lose()
 
     def _lose(self) -> None:
         if self.mirror is not None:
@@ -183,28 +184,32 @@ class Follower:
         self.recent.update(zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True))
         for listener in self.listeners:
             listener.on_delta(delta)
-        self._maybe_refill(mirror)
+        if mirror.thin:
+            self._thin.set()
 
     # Refilling: the window is read beside the stream, then what came meanwhile is applied to it
 
-    def _maybe_refill(self, mirror: Mirror) -> None:
-        if mirror.thin and (self._refilling is None or self._refilling.done()):
-            self._missed = []
-            self._refilling = asyncio.create_task(self._refill())
+    async def run_refills(self) -> None:
+        """Reads the window anew whenever the mirror has lost many rows. Runs as long as the
+        worker."""
+        while True:
+            await self._thin.wait()
+            self._thin.clear()
+            try:
+                await self._refill()
+            except (IndexAway, LostError) as error:
+                log.info("refill put off", board=self._index.board.slug, why=repr(error))
 
     async def _refill(self) -> None:
-        missed = self._missed
+        missed = self._missed = []
         try:
             window = await self._index.window(0, self._capacity - 1)
             known = {} if self.mirror is None else dict(self.mirror.known_details())
             details = await self._read_details(window.members, known)
             reached = await self.reach(window.position)
-        except (IndexAway, LostError, SQLAlchemyError, OSError) as error:
-            log.info("refill put off", board=self._index.board.slug, why=repr(error))
-            return
         finally:
             self._missed = None
-        if not reached or self.mirror is None or window.epoch != self.epoch or missed is None:
+        if not reached or self.mirror is None or window.epoch != self.epoch:
             return
         mirror = Mirror(window.members, details, window.players, self._capacity)
         try:

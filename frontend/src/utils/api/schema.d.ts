@@ -971,6 +971,7 @@ export interface components {
             live: components["schemas"]["Part"];
             writer: components["schemas"]["Part"];
             limits: components["schemas"]["Part"];
+            tasks: components["schemas"]["Part"];
             /**
              * Clients
              * @description Sockets on this worker.

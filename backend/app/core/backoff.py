@@ -1,16 +1,19 @@
-"""When a server that died is started again."""
+"""When something that failed is tried again."""
 
 import time
 
-_FIRST = 0.1
-_LONGEST = 5.0
-_STABLE = 10.0  # seconds of life after which a death counts as a first one
-
 
 class Backoff:
-    """Pauses that double while a server keeps dying at its start."""
+    """Pauses that double while something keeps failing soon after its start.
 
-    def __init__(self) -> None:
+    `first` and `longest` bound the pause. A failure after more than `stable` seconds counts as a
+    first one again. All are in seconds.
+    """
+
+    def __init__(self, *, first: float = 0.1, longest: float = 5.0, stable: float = 10.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._stable = stable
         self._pause = 0.0
         self._started_at = 0.0
         self._restart_at: float | None = None
@@ -27,8 +30,9 @@ class Backoff:
     def schedule(self) -> float:
         """Plan the next restart; returns the pause before it, in seconds."""
         now = time.monotonic()
-        stable = now - self._started_at > _STABLE
-        self._pause = _FIRST if stable else min(max(self._pause * 2, _FIRST), _LONGEST)
+        stable = now - self._started_at > self._stable
+        doubled = min(max(self._pause * 2, self._first), self._longest)
+        self._pause = self._first if stable else doubled
         self._restart_at = now + self._pause
         return self._pause
 
