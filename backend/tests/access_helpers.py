@@ -1,5 +1,6 @@
 """A closed worker with every kind of credential, for the tests of who may do what."""
 
+import json
 import os
 import secrets
 import time
@@ -30,16 +31,55 @@ INSERT INTO seasons (board_id, number) SELECT id, 1 FROM board
 """
 
 
+WRONG_CLAIMS: dict[str, dict[str, object]] = {
+    "an end that is infinite": {"exp": float("inf")},
+    "an end that is no number": {"exp": float("nan")},
+    "an end with a fraction": {"exp": time.time() + 60},
+    "an end as text": {"exp": str(int(time.time()) + 60)},
+    "an end that is true": {"exp": True},
+    "an end in a list": {"exp": [int(time.time()) + 60]},
+    "an end in more than a day": {"exp": int(time.time()) + 25 * 3_600},
+    "an end beyond all clocks": {"exp": 10**30},
+    "an end before its beginning": {"iat": int(time.time()), "exp": int(time.time()) - 9},
+    "no beginning": {"iat": None},
+    "a beginning in the future": {"iat": int(time.time()) + 3_600, "exp": int(time.time()) + 7_200},
+    "a beginning that is infinite": {"iat": float("-inf")},
+    "a beginning with a fraction": {"iat": time.time()},
+    "a beginning before all time": {"iat": -(10**30)},
+    "not before infinity": {"nbf": float("inf")},
+    "a player beyond the maximum": {"sub": str(2**48)},
+    "a player far beyond it": {"sub": "9" * 500},
+    "a player with a sign": {"sub": "+1"},
+    "a player with a blank": {"sub": " 1"},
+    "a player with an underscore": {"sub": "1_0"},
+    "a player with a leading zero": {"sub": "01"},
+    "a player in other digits": {"sub": "\u0661"},
+    "a player that is a list": {"sub": ["1"]},
+    "a key that is text": {"key": "1"},
+    "a key that is true": {"key": True},
+    "a key with a fraction": {"key": 1.0},
+    "a key beyond the maximum": {"key": 2**63},
+    "a key that there is none of": {"key": 2**31 - 1},
+}
+"""What no token of ours says, with a signature that is good."""
+
+
 def bearer(credential: str | None) -> dict[str, str]:
     return {} if credential is None else {"Authorization": f"Bearer {credential}"}
 
 
 def forged(secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
-    """A token with the claims of a good one, but for what is given."""
+    """A token with the claims of a good one, but for what is given: whatever JSON can say."""
     now = int(time.time())
     good = {"iss": "leaderboard", "sub": "1", "iat": now, "exp": now + 600}
     chosen = {name: value for name, value in {**good, **claims}.items() if value is not None}
-    return jwt.encode(chosen, secret if algorithm != "none" else None, algorithm=algorithm)
+    return signed(json.dumps(chosen), secret, algorithm)
+
+
+def signed(payload: str, secret: str = SECRET, algorithm: str = "HS256") -> str:
+    """A token with these bytes, which need not be JSON."""
+    key = secret if algorithm != "none" else None
+    return jwt.api_jws.encode(payload.encode(), key, algorithm=algorithm)
 
 
 @dataclass
@@ -89,7 +129,9 @@ async def closed(sandbox: Sandbox, **changes: object) -> AsyncIterator[Closed]:
             "own": tokens.issue(there.player).text,
             "other": tokens.issue(there.other).text,
             "expired": await there.key("admin", expires_in=-1),
-            "expired token": forged(sub=str(there.player), exp=int(time.time()) - 1),
+            "expired token": forged(
+                sub=str(there.player), iat=int(time.time()) - 60, exp=int(time.time()) - 1
+            ),
             "revoked": revoked.text,
         }
         yield there

@@ -120,7 +120,7 @@ async def test_who_watches_a_private_board_must_still_be_allowed_to(sandbox):
     async with closed(sandbox) as there, sandbox.serve(**CLOSED) as at:
         key = await there.key("read")
         prefix = key.split("_")[1]
-        token = forged(sub="1", exp=time.time() + 3)
+        token = forged(sub="1", exp=int(time.time()) + 3)
         sockets = {
             "nothing": {},
             "key": {"additional_headers": bearer(key)},

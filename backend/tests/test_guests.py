@@ -27,7 +27,7 @@ async def test_a_token_for_a_player(there):
     lasts = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
     assert timedelta(seconds=590) < lasts <= timedelta(seconds=600)
     claims = jwt.decode(made["token"], SECRET, algorithms=["HS256"], issuer="leaderboard")
-    assert claims.keys() == {"iss", "sub", "iat", "exp"}
+    assert claims.keys() == {"iss", "sub", "iat", "exp", "key"}
     assert claims["sub"] == str(there.player)
     assert abs(claims["iat"] - time.time()) < 5
     me = await there.client.get("/api/auth", headers=bearer(made["token"]))

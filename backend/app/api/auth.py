@@ -49,15 +49,17 @@ async def who_am_i(caller: CallerDep, service: ServiceDep, response: Response) -
 @router.post("/player-token", responses={**BODY_ERRORS, **declare(UnknownPlayer, PlayerInactive)})
 @allows(Rule.SUBMIT)
 async def make_player_token(
-    body: TokenRequest, service: ServiceDep, response: Response
+    body: TokenRequest, caller: CallerDep, service: ServiceDep, response: Response
 ) -> TokenAnswer:
     """A short-lived token with which the player's own client acts for that player alone. A game
-    server asks for it with its key and hands it on."""
+    server asks for it with its key and hands it on. The token allows no more than the key: it
+    reads private boards if the key does, and renames the player if the key has `admin`. It ends
+    when the key ends."""
     profile = await service.players.get(body.user_id)
     if not profile.is_active:
         raise PlayerInactive(f"Player {body.user_id} is deactivated.")
     response.headers["Cache-Control"] = "no-store"
-    return TokenAnswer(**_told(service.access.tokens.issue(profile.user_id)))
+    return TokenAnswer(**_told(service.access.tokens.issue(profile.user_id, caller)))
 
 
 @router.post(

@@ -98,15 +98,16 @@ async def change_user(
 ) -> UserProfile:
     """Renames or deactivates a player, or brings one back. A deactivated player keeps every
     score and loses every rank until reactivated. With a player's token: the own name."""
-    return _to_answer(
-        await service.players.change(
-            user_id,
-            caller,
-            username=body.username,
-            is_active=body.is_active,
-            reason=body.reason,
-        )
+    profile = await service.players.change(
+        user_id,
+        caller,
+        username=body.username,
+        is_active=body.is_active,
+        reason=body.reason,
     )
+    if body.is_active is not None:
+        await service.access.refresh()  # the player's tokens end on this worker at once
+    return _to_answer(profile)
 
 
 @router.get(

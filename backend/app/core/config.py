@@ -24,7 +24,10 @@ MAX_SCORE = 2**53 - 1
 MAX_USER_ID = 2**48 - 1
 """Player ids take six bytes in an index key."""
 
-FROM_FILES = ("auth_secret", "database_url", "redis_url")
+MAX_TOKEN_SECONDS = 24 * 3_600
+"""No player's token lasts longer."""
+
+FROM_FILES = ("auth_secret", "auth_secret_previous", "database_url", "redis_url")
 """Settings with a secret in them: `AUTH_SECRET_FILE` names the file that holds `AUTH_SECRET`."""
 
 
@@ -69,7 +72,12 @@ class Settings(BaseSettings):
     """Signs players' tokens: at least 32 characters, the same on every worker, no default."""
     auth_secret_file: Path | None = None
     """A file that holds AUTH_SECRET."""
-    player_token_seconds: Annotated[int, Field(ge=10, le=24 * 3_600)] = 3_600
+    auth_secret_previous: SecretStr | None = None
+    """The secret before AUTH_SECRET was rotated: players' tokens that it signed stay good until
+    they end. Remove it after a day, and never set one that has leaked."""
+    auth_secret_previous_file: Path | None = None
+    """A file that holds AUTH_SECRET_PREVIOUS. It may be empty: then there is none."""
+    player_token_seconds: Annotated[int, Field(ge=10, le=MAX_TOKEN_SECONDS)] = 3_600
     """How long a player's token is good for."""
     guest_sign_in: bool = False
     """Whether whoever asks may become a player, and sign in as that player."""
@@ -224,6 +232,8 @@ class Settings(BaseSettings):
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise _fault(f"{name}_file", f"cannot read {path}: {why}") from error
+            if not read[name] and name != "auth_secret_previous":
+                raise _fault(f"{name}_file", f"has nothing in it: {path} is empty")
         return {**given, **read}
 
 

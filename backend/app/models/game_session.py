@@ -65,7 +65,14 @@ class PlayerEvent(Base):
     kind: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
-    __table_args__ = (Index("idx_player_events_user_id", "user_id"),)
+    __table_args__ = (
+        Index("idx_player_events_user_id", "user_id"),
+        Index(
+            "idx_player_events_activity",
+            "created_at",
+            postgresql_where=text("kind IN ('deactivated', 'reactivated')"),
+        ),
+    )
 
 
 class SubmissionKey(Base):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -37,14 +37,18 @@ class Hubs:
     def all(self) -> tuple[Hub, ...]:
         return tuple(self._by_key.values())
 
-    async def keep_private(self, access: Access, boards: Boards) -> None:
-        """Looks once a second whether who watches a private board still may: a board may have
-        become private, a token have ended, a key been revoked."""
+    async def dismiss_unwelcome(self, access: Access, boards: Boards) -> None:
+        """Closes sockets whose callers may not watch any more: a key was revoked, a player
+        deactivated, a board became private, or a token for a private board has ended. Looks at
+        once when something was changed, and every second for what ends by itself."""
         while True:
-            await asyncio.sleep(1)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await access.changed.wait()
+            access.changed.clear()
             for hub in self.all:
-                if boards.is_private(hub.standings.board.slug):
-                    hub.dismiss(access.must_sign_in_again)
+                private = boards.is_private(hub.standings.board.slug)
+                hub.dismiss(access.must_sign_in_again if private else access.was_withdrawn)
 
     async def drain(self, per_second: float, seconds: float) -> None:
         """Takes no more sockets and has those there are closed, evenly spread: so many a second,
@@ -87,6 +91,6 @@ async def open_hubs(service: Service) -> AsyncIterator[Hubs]:
             slug = hub.standings.board.slug
             await stack.enter_async_context(running(f"hub:{slug}", hub.run))
             await stack.enter_async_context(running(f"resync:{slug}", hub.run_resyncs))
-        keep_private = partial(hubs.keep_private, service.access, service.boards)
-        await stack.enter_async_context(running("private boards", keep_private))
+        dismiss = partial(hubs.dismiss_unwelcome, service.access, service.boards)
+        await stack.enter_async_context(running("unwelcome sockets", dismiss))
         yield hubs

@@ -17,8 +17,8 @@ NUMBERS = {
     for kind in (field, *field.get("anyOf", ()))
     if kind.get("type") in ("integer", "number")
 }
-FREE = {"auth_secret", "auth_secret_file", "database_url_file", "redis_url_file", "web_dir",
-        "metrics_dir"}  # fmt: skip
+FREE = {"auth_secret", "auth_secret_previous", *(f"{name}_file" for name in FROM_FILES),
+        "web_dir", "metrics_dir"}  # fmt: skip
 """A path may be any text; a secret's length is checked where it is known to be needed."""
 JARGON = re.compile(r"input|pydantic|valid|pars|exception|literal|instance|<|\n", re.IGNORECASE)
 
@@ -69,6 +69,23 @@ def test_an_empty_value_counts_as_left_out(monkeypatch):
     for name in Settings.model_fields:
         monkeypatch.setenv(name.upper(), "")
     assert Settings(_env_file=None) == Settings.model_construct()
+
+
+def test_an_empty_file_is_no_secret_and_no_address(tmp_path):
+    """A secret before a rotation is the exception: without one its file is empty."""
+    path = tmp_path / "secret"
+    path.write_text(" \n")
+    for name in FROM_FILES:
+        said = faults(**{f"{name}_file": path})
+        if name == "auth_secret_previous":
+            assert said == []
+        else:
+            (fault,) = said
+            assert fault == f"{name.upper()}_FILE has nothing in it: {path} is empty"
+        missing = tmp_path / "missing"
+        assert only_fault(**{f"{name}_file": missing}) == (
+            f"{name.upper()}_FILE cannot read {missing}: No such file or directory"
+        )
 
 
 def test_all_faults_are_said_at_once():

@@ -1,7 +1,8 @@
-"""Admitting callers, by what a worker knows: a look at the keys twice a second, and no I/O.
+"""Admitting callers by what a worker knows. It reads the keys twice a second, so a request waits
+for no I/O.
 
-A revoked key or a board's new rule is so in force on every worker within a second. While
-PostgreSQL is away, the last look goes on.
+A revoked key, a deactivated player or a board's new rule is in force on every worker within a
+second. While PostgreSQL is away, what was read last stays in force, and what has an end still ends.
 """
 
 import asyncio
@@ -17,10 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.database import is_away, raw_connection
 from app.core.errors import Misdirected, Unauthenticated
-from app.services.access.callers import ANONYMOUS, NEEDED, OPEN, Caller, Rule, with_key
+from app.services.access.callers import (
+    ANONYMOUS,
+    NEEDED,
+    OPEN,
+    Caller,
+    Kind,
+    Rule,
+    with_key,
+    with_token,
+)
 from app.services.access.keys import MARK, Keys
 from app.services.access.loopback import is_loopback_address, is_loopback_name
-from app.services.access.secret import checked_secret
+from app.services.access.secret import checked_previous_secret, checked_secret
+from app.services.access.sign_outs import SignOuts
 from app.services.access.tokens import Tokens
 from app.services.boards import BoardRules, Boards
 
@@ -34,11 +45,20 @@ MAX_REMEMBERED = 10_000
 
 _BEARER = b"bearer "
 
+# A key's lineage is the first key of which it is a rotation.
 _LIVING_KEYS = """
-SELECT id, prefix, secret_hash, scopes, expires_at,
+WITH RECURSIVE living AS (
+    SELECT id, prefix, secret_hash, scopes, expires_at, rotated_from FROM api_keys
+    WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+), line AS (
+    SELECT id AS key_id, id, rotated_from FROM living
+    UNION ALL
+    SELECT line.key_id, k.id, k.rotated_from FROM line JOIN api_keys k ON k.id = line.rotated_from
+)
+SELECT living.id, prefix, secret_hash, scopes, expires_at, line.id AS lineage,
        extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds_left
-FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
-ORDER BY id
+FROM living JOIN line ON line.key_id = living.id AND line.rotated_from IS NULL
+ORDER BY living.id
 """
 
 _BOARD_RULES = "SELECT slug, name, client_submissions, is_private FROM boards ORDER BY id"
@@ -60,11 +80,16 @@ class Access:
         self.is_open = settings.auth_mode == "open"
         # In the open mode no token is ever checked, so any secret will do.
         secret = secrets.token_hex() if self.is_open else checked_secret(settings)
-        self.tokens = Tokens(secret, settings.player_token_seconds)
+        previous = None if self.is_open else checked_previous_secret(settings)
+        self.tokens = Tokens(secret, settings.player_token_seconds, previous)
+        self.changed = asyncio.Event()
+        """Set whenever a look finds something new: whoever waits for it clears it."""
         self._engine = engine
         self._boards = boards
         self._keys = Keys()
+        self._sign_outs = SignOuts()
         self._seen: list[tuple[object, ...]] | None = None
+        self._seen_rules: list[BoardRules] = []
         self._good: dict[bytes, Caller] = {}
         self._looking = asyncio.Lock()
         self._used: set[int] = set()
@@ -102,7 +127,7 @@ class Access:
         if authorization[:7].lower() != _BEARER or len(authorization) > MAX_CREDENTIAL:
             raise Unauthenticated
         text = authorization[7:].strip().decode("latin-1")
-        caller = self._keys.find(text) if text.startswith(MARK) else self.tokens.find(text)
+        caller = self._keys.find(text) if text.startswith(MARK) else self._with_token(text)
         if caller is None:
             raise Unauthenticated
         if caller.deadline <= time.monotonic():
@@ -112,11 +137,38 @@ class Access:
         self._good[authorization] = caller
         return caller
 
+    def _with_token(self, text: str) -> Caller | None:
+        """Whose token this is, or was: the caller's deadline is past if it is over."""
+        claims = self.tokens.read(text)
+        if claims is None:
+            return None
+        maker = None
+        if claims.key_id is not None:
+            maker = self._keys.with_id(claims.key_id)
+            if maker is None:
+                raise Unauthenticated(is_guess=False)
+        if self._sign_outs.ended(claims.user_id, claims.issued_at):
+            raise Unauthenticated(is_guess=False)
+        deadline = time.monotonic() + claims.expires_at - time.time()
+        return with_token(claims.user_id, claims.issued_at, deadline, maker)
+
+    def was_withdrawn(self, caller: Caller) -> bool:
+        """Whether the credential of a caller who was admitted a while ago was ended since: its key
+        was revoked or is over, or its player was deactivated."""
+        if caller.kind is Kind.KEY:
+            return self._keys.with_id(caller.key_id) is None
+        if caller.kind is not Kind.PLAYER:
+            return False
+        if caller.maker_id is not None and self._keys.with_id(caller.maker_id) is None:
+            return True
+        return self._sign_outs.ended(caller.user_id, caller.issued_at)
+
     def must_sign_in_again(self, caller: Caller) -> bool:
         """Whether a caller who was admitted a while ago would not see private boards today."""
-        if not caller.reads_private or caller.deadline <= time.monotonic():
+        if not caller.reads_private:
             return True
-        return caller.key_id is not None and not self._keys.has(caller)
+        over = caller.kind is Kind.PLAYER and caller.deadline <= time.monotonic()
+        return over or self.was_withdrawn(caller)
 
     @staticmethod
     def check_loopback(host: bytes | None, peer: str | None) -> None:
@@ -127,13 +179,21 @@ class Access:
     # Looking
 
     async def look(self) -> None:
-        """Takes the living keys and the boards' rules as they are now. Raises database errors."""
+        """Takes the living keys, the deactivated players and the boards' rules as they are now.
+        Raises database errors."""
         # One at a time, so that an older answer never replaces a newer one.
         async with self._looking, raw_connection(self._engine) as connection:
             keys = await connection.fetch(_LIVING_KEYS)
-            rules = await connection.fetch(_BOARD_RULES)
-            self._take(keys)
-            self._boards.apply_rules([BoardRules(*row) for row in rules])
+            rules = [BoardRules(*row) for row in await connection.fetch(_BOARD_RULES)]
+            signed_out = await self._sign_outs.read(connection)
+            news = self._take(keys) or signed_out
+            if signed_out:
+                self._good.clear()
+            if rules != self._seen_rules:
+                self._boards.apply_rules(rules)
+                self._seen_rules, news = rules, True
+            if news:
+                self.changed.set()
 
     async def refresh(self) -> None:
         """A look at once, on the worker that has just changed something. If it can't be had, the
@@ -144,10 +204,11 @@ class Access:
             if not is_away(error):
                 raise
 
-    def _take(self, rows: list[asyncpg.Record]) -> None:
-        seen = [tuple(row)[:5] for row in rows]
+    def _take(self, rows: list[asyncpg.Record]) -> bool:
+        """Takes the living keys. Whether they are others than before."""
+        seen = [tuple(row)[:6] for row in rows]
         if seen == self._seen:
-            return
+            return False
         now = time.monotonic()
         self._keys = Keys(
             (
@@ -157,12 +218,14 @@ class Access:
                     row["prefix"],
                     row["scopes"],
                     math.inf if row["seconds_left"] is None else now + row["seconds_left"],
+                    row["lineage"],
                 ),
             )
             for row in rows
         )
         self._seen = seen
         self._good.clear()
+        return True
 
     async def run(self) -> None:
         """Looks again and again, for as long as the worker lives."""

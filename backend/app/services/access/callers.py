@@ -34,13 +34,13 @@ class Rule(StrEnum):
     PUBLIC = "public"
     """Everybody."""
     BOARD = "board"
-    """Everybody; a private board's, a key with `read` or any player's token."""
+    """Everybody; on private boards, a key with `read`, or a token that reads them."""
     PLAY = "play"
     """A key with `submit`; a player's token for that player, where the boards allow clients."""
     SUBMIT = "submit"
     """A key with `submit`."""
     SELF = "self"
-    """A key with `admin`; a player's token for the player's own name."""
+    """A key with `admin`; for the player's own name, a guest's token or one of an admin key."""
     WATCH = "watch"
     """A key with `read`: for those who look after the service."""
     ADMIN = "admin"
@@ -58,15 +58,23 @@ _FOR_SCOPE = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `rules` are those that are passed; `deadline`, on the monotonic clock, is when
-    the credential ends."""
+    """Who asks. `rules` are those that the caller passes.
+
+    `deadline`, on the monotonic clock, is when the credential ends. `key_id` is the key that was
+    shown, `lineage` the first key of which it is a rotation. Of a player's token, `maker_id` is
+    the key that made it (None for a guest's token) and `issued_at` is in Unix seconds.
+    """
 
     kind: Kind
     scopes: frozenset[Scope] = frozenset()
     rules: frozenset[Rule] = _FOR_ALL
+    reads_private: bool = False
     key_id: int | None = None
     prefix: str | None = None
+    lineage: int | None = None
     user_id: int | None = None
+    maker_id: int | None = None
+    issued_at: int = 0
     deadline: float = math.inf
 
     @property
@@ -76,11 +84,6 @@ class Caller:
             return f"key:{self.prefix}"
         return f"player:{self.user_id}" if self.kind is Kind.PLAYER else self.kind.value
 
-    @property
-    def reads_private(self) -> bool:
-        """Whether private boards are shown."""
-        return self.kind is Kind.PLAYER or Scope.READ in self.scopes
-
     def refuse(self, needed: str) -> Unauthenticated | Forbidden:
         """The error for who may not: 401 for who has shown nothing, else 403."""
         if self.kind is Kind.ANONYMOUS:
@@ -88,29 +91,49 @@ class Caller:
         return Forbidden(f"This needs {needed}.")
 
 
-OPEN = Caller(Kind.OPEN, frozenset(Scope), frozenset(Rule))
+OPEN = Caller(Kind.OPEN, frozenset(Scope), frozenset(Rule), reads_private=True)
 ANONYMOUS = Caller(Kind.ANONYMOUS)
 
 NEEDED = {
     Rule.PLAY: "a key with the scope submit, or a player's token",
     Rule.SUBMIT: "a key with the scope submit",
-    Rule.SELF: "a key with the scope admin, or the player's own token",
+    Rule.SELF: "a key with the scope admin, or a player's token that a guest or such a key got",
     Rule.WATCH: "a key with the scope read",
     Rule.ADMIN: "a key with the scope admin",
 }
 
 
-def with_key(key_id: int, prefix: str, scopes: Iterable[str], deadline: float) -> Caller:
-    """A caller who has shown a key."""
+def with_key(
+    key_id: int, prefix: str, scopes: Iterable[str], deadline: float, lineage: int | None = None
+) -> Caller:
+    """A caller who has shown a key. A key that is no rotation is the first of its lineage."""
     given = frozenset(map(Scope, scopes))
     held = frozenset(Scope) if Scope.ADMIN in given else given
     rules = frozenset[Rule]().union(*(_FOR_SCOPE[scope] for scope in held))
-    return Caller(Kind.KEY, held, rules, key_id, prefix, deadline=deadline)
+    return Caller(
+        Kind.KEY,
+        held,
+        rules,
+        reads_private=Scope.READ in held,
+        key_id=key_id,
+        prefix=prefix,
+        lineage=key_id if lineage is None else lineage,
+        deadline=deadline,
+    )
 
 
-def with_token(user_id: int, deadline: float) -> Caller:
-    """A caller who has shown a player's token."""
-    return Caller(Kind.PLAYER, rules=_FOR_PLAYERS, user_id=user_id, deadline=deadline)
+def with_token(user_id: int, issued_at: int, deadline: float, maker: Caller | None) -> Caller:
+    """A caller who has shown a player's token: of all that players may do, what the key that made
+    it may do as well. A guest's token, without a maker, may do all of it."""
+    return Caller(
+        Kind.PLAYER,
+        rules=_FOR_PLAYERS if maker is None else _FOR_PLAYERS & maker.rules,
+        reads_private=maker is None or maker.reads_private,
+        user_id=user_id,
+        maker_id=None if maker is None else maker.key_id,
+        issued_at=issued_at,
+        deadline=deadline if maker is None else min(deadline, maker.deadline),
+    )
 
 
 def allows(rule: Rule) -> Callable[[F], F]:

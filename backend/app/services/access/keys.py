@@ -45,15 +45,16 @@ class NewKey:
 
 
 class Keys:
-    """The living keys of the last look, by prefix: (hash, the caller that it makes)."""
+    """The living keys of the last look: (hash, the caller that it makes) by prefix, and by id."""
 
     def __init__(self, living: Iterable[tuple[bytes, Caller]] = ()) -> None:
         self._by_prefix = {caller.prefix: (secret_hash, caller) for secret_hash, caller in living}
+        self._by_id = {caller.key_id: caller for _, caller in self._by_prefix.values()}
 
-    def has(self, caller: Caller) -> bool:
-        """Whether the key that made this caller still lives. (A later end counts as well.)"""
-        _, living = self._by_prefix.get(caller.prefix, (_NOBODY, None))
-        return living is not None and living.deadline > time.monotonic()
+    def with_id(self, key_id: int | None) -> Caller | None:
+        """The caller that this key makes, if the key still lives."""
+        living = self._by_id.get(key_id)
+        return living if living is not None and living.deadline > time.monotonic() else None
 
     def find(self, text: str) -> Caller | None:
         """Whose key this is. A prefix that there is none of takes as long as a wrong secret."""

@@ -359,7 +359,9 @@ export interface paths {
         /**
          * Make Player Token
          * @description A short-lived token with which the player's own client acts for that player alone. A game
-         *     server asks for it with its key and hands it on.
+         *     server asks for it with its key and hands it on. The token allows no more than the key: it
+         *     reads private boards if the key does, and renames the player if the key has `admin`. It ends
+         *     when the key ends.
          */
         post: operations["make_player_token_api_auth_player_token_post"];
         delete?: never;
