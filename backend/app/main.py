@@ -12,6 +12,7 @@ from app.api import (
     admin,
     auth,
     boards,
+    docs,
     health,
     leaderboard,
     metrics,
@@ -21,7 +22,6 @@ from app.api import (
     users,
 )
 from app.api.answer_headers import AnswerHeaders
-from app.api.docs import serve_docs
 from app.api.hot_route import HotApp, HotRoutes, check_rules
 from app.api.http_protocol import Patience
 from app.api.metered import RequestMeters
@@ -47,6 +47,7 @@ ROUTERS = (
     admin.router,
     probes.router,
     metrics.router,
+    docs.router,
     endpoint.router,
 )
 
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
         description="Durable scores, exact live ranks.",
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -120,10 +122,9 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
     app.answer_headers = AnswerHeaders(settings)
     leaderboard.add_hot_routes(app)
     for router in ROUTERS:
-        check_rules(router.routes)
         app.include_router(router)
-    serve_docs(app)
     serve_web(app, settings.web_dir)
+    check_rules(app.router.routes)
     problems.install(app)
     app.add_middleware(RequestIdMiddleware, ids=app.request_ids, meters=app.meters)
     return app

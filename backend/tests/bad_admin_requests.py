@@ -7,7 +7,6 @@ from tests.bad_requests import (
     BOARDS,
     BROKEN_TEXT,
     HUGE,
-    HUGER,
     JSON,
     NOT_NAMES,
     NOT_SLUGS,
@@ -20,6 +19,7 @@ from tests.bad_requests import (
     brief,
     encode,
     number_queries,
+    settled,
 )
 
 TOKEN = "/api/auth/player-token"
@@ -32,7 +32,7 @@ NOT_WHOLE = ("true", "1.5", '"5"', "[]", "{}", "NaN", HUGE, "-1")
 NOT_TRUTHS = ("1", "0", '"true"', "[]", "{}", "1.5", "NaN")
 NOT_LINES = (*NOT_TEXT, *BROKEN_TEXT, '""', '" "', '"\u3000"')
 NOT_KEY_IDS = (
-    "0", "-1", "abc", "1.5", "true", "%20", "%00", "%ff", "%D9%A1", str(2**31), str(2**63), HUGER,
+    "0", "-1", "abc", "1.5", "true", "%20", "%00", "%ff", "%D9%A1", str(2**31), str(2**63), HUGE,
 )  # fmt: skip
 
 
@@ -151,6 +151,6 @@ def _audit() -> Iterator[Bad]:
         yield replace(base, id=brief(query), url=f"{AUDIT}?{query}", field="cursor")
 
 
-ADMIN_CASES = [
+ADMIN_CASES = [*map(settled, (
     *_tokens(), *_guests(), *_keys(), *_old_keys(), *_boards(), *_players(), *_audit(),
-]  # fmt: skip
+))]  # fmt: skip

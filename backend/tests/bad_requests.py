@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 MAX_SCORE = 2**53 - 1
 HUGE = "1" + "0" * 400
 HUGER = "1" + "0" * 5_000
-DEEP = "[" * 100_000
+DEEP = "[" * 400
+"""Deeper than the parser goes."""
 JSON = {"Content-Type": "application/json"}
 SUBMIT = "/api/leaderboard/submit"
 BATCH = "/api/leaderboard/submit/batch"
@@ -64,7 +66,7 @@ FIELDS = {
         r'"ranked\n"',
         '"r\u00e4nked"',
         '"%s"' % ("a" * 33),
-        '"%s"' % ("a" * 100_000),
+        '"%s"' % ("a" * 20_000),
     ),
     "duration_ms": (*NOT_INT, *BEYOND, "-1", str(2**31), str(2**53), str(7 * 24 * 3_600_000 + 1)),
     "won": ("1", "0", "1.5", '"true"', '"yes"', "[]", "{}", "NaN"),
@@ -147,7 +149,7 @@ NOT_NAMES = (
     '"Ada "',
     '"\u3000Ada"',
     '"%s"' % ("a" * 33),
-    '"%s"' % ("a" * 100_000),
+    '"%s"' % ("a" * 900),
     r'"a\u0000b"',
     r'"a\ud800b"',
     r'"a\nb"',
@@ -215,9 +217,9 @@ def _bad_documents() -> Iterator[tuple[str, bytes]]:
     yield "UTF-16", text_of(GOOD).encode("utf-16")
     yield "NUL bytes", b"\0" * 100
     yield "deep list", DEEP.encode()
-    yield "deep object", b'{"a":' * 100_000
-    yield "deep and closed", DEEP.encode() + b"]" * 100_000
-    yield "huge number", HUGER.encode()
+    yield "deep object", b'{"a":' * 203
+    yield "deep and closed", DEEP.encode() + b"]" * 400
+    yield "huge number", HUGE.encode()
 
 
 def bad_bodies(method: str, template: str, url: str, good: bytes) -> Iterator[Bad]:
@@ -314,7 +316,7 @@ def _users() -> Iterator[Bad]:
         ("rank", "rank"),
         (r"\ud800", None),
         (r"\u0000", None),
-        ("x" * 9_999, None),
+        ("x" * 3_999, None),
     ):
         for base in (new, change):
             body = encode(f'{{"username": "New", "{name}": 1}}')
@@ -340,7 +342,7 @@ def _users() -> Iterator[Bad]:
         ("prefix=a&limit=", "limit", 422),
         ("prefix=a&limit=x", "limit", 422),
         ("prefix=a&limit=1.5", "limit", 422),
-        (f"prefix=a&limit={HUGER}", "limit", 422),
+        (f"prefix=a&limit={HUGE}", "limit", 422),
         ("prefix=a&limit=5&limit=x", "limit", 422),
         ("username=nobody", "", 404),
         ("username=%ff", "", 404),
@@ -357,7 +359,7 @@ def bad_ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
     path, _, rest = base.template.partition("{user_id}")
     for given in (
         "0", "-1", "abc", "1.5", "1e3", "0x1", "true", "null", "%20", "%00", "1%00", "%ff",
-        "%E2%91%A0", "%D9%A1", str(2**48), str(2**63), str(10**30), HUGER,
+        "%E2%91%A0", "%D9%A1", str(2**48), str(2**63), str(10**30), HUGE,
     ):  # fmt: skip
         url = path + given + rest
         yield replace(base, id=f"id {brief(given)}", url=url, field="user_id", body=body)
@@ -369,7 +371,7 @@ def bad_ids(base: Bad, body: bytes | None) -> Iterator[Bad]:
 def number_queries(name: str, most: int, least: int) -> Iterator[str]:
     for given in (
         "", "-1", "abc", "1.5", "1e1", "true", "null", "NaN", "Infinity", "%00", "%E2%91%A0",
-        "%D9%A1", "+", "0x10", str(most + 1), str(2**53), str(10**30), HUGER,
+        "%D9%A1", "+", "0x10", str(most + 1), str(2**53), str(10**30), HUGE,
     ):  # fmt: skip
         yield f"{name}={given}"
     if least > 0:
@@ -445,7 +447,7 @@ NOT_CURSORS = (
     "", "x", "null", "1", "-1", "AAZL9TWvEAAAAAAAAAFgYh", "AAZL9TWvEAAAAAAAAAFgYg%3D%3D",
     "AAZL9TWvEAAAAAAAAAFg", "AAZL9TWvEAAAAAAAAAFgYgAA", "AAZL9TWv%20EAAAAAAAAAFgYg", "%00", "%ff",
     "%C3%A9" * 22, "%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2B%2Bw", "_" * 22,
-    "f_________8AAAAAAAAAAQ", "gAAAAAAAAAAAAAAAAAAAAQ", "A" * 21, "A" * 23, "A" * 65, "A" * 9_999,
+    "f_________8AAAAAAAAAAQ", "gAAAAAAAAAAAAAAAAAAAAQ", "A" * 21, "A" * 23, "A" * 65, "A" * 1_999,
     "A4REDMxzX_9__________w", "_yNAAQDUQAAAAAAAAAAAAQ",  # the last moment and the first
 )  # fmt: skip
 
@@ -473,7 +475,7 @@ def _histories() -> Iterator[Bad]:
     for query in number_queries("points", 500, 10):
         yield replace(here, id=brief(query), url=f"{url}?{query}", field="points")
     yield replace(here, id="points=9", url=f"{url}?points=9", field="points")
-    for given in ("", "HOUR", "year", "60", "hour%00", "%C3%A9", "a" * 9_999):
+    for given in ("", "HOUR", "year", "60", "hour%00", "%C3%A9", "a" * 1_999):
         yield replace(here, id=f"range={given[:9]}", url=f"{url}?range={given}", field="range")
     yield from bad_ids(here, None)
     yield replace(here, id="unranked", url=url, status=404, code="not-ranked")
@@ -501,7 +503,14 @@ def _ranks() -> Iterator[Bad]:
     yield from bad_bodies("POST", RANKS, RANKS, b'{"user_ids": [1]}')
 
 
-CASES = [
+def settled(bad: Bad) -> Bad:
+    """The same request: a control character in its path is its first fault."""
+    if re.search("%[01][0-9A-Fa-f]", bad.target.partition("?")[0]):
+        return replace(bad, status=400, code="bad-request")
+    return bad
+
+
+CASES = [*map(settled, (
     *_submits(), *_keys(), *_batches(), *_boards(), *_profiles(), *_reads(), *_ranks(), *_users(),
     *_sessions(), *_histories(),
-]  # fmt: skip
+))]  # fmt: skip

@@ -29,7 +29,10 @@ from tests.conftest import Sandbox
 
 DOCUMENT = create_app(Settings(_env_file=None)).openapi()
 OPERATIONS = [
-    (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
+    (method.upper(), path)
+    for path, methods in DOCUMENT["paths"].items()
+    for method in methods
+    if method != "head"  # GET, as far as access goes
 ]
 each_operation = pytest.mark.parametrize(
     ("method", "path"), OPERATIONS, ids=[" ".join(each) for each in OPERATIONS]
@@ -234,7 +237,7 @@ async def test_nobody_is_heard_before_admission(there, method, path):
     """No credential: the answer is 401 whatever the body and the parameters are."""
     if "nothing" in PASSES[operation(method, path)["x-access"]]:
         return
-    url = url_of(path, user_id="zero", key_id="zero", slug="%00")
+    url = url_of(path, user_id="zero", key_id="zero", slug="%E2%80%AE")
     for body in (b"", b"{", b"x" * 2_000_000):
         answer = await there.client.request(method, url, content=body)
         check_unauthenticated(answer)

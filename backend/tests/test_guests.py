@@ -21,7 +21,7 @@ async def there(sandbox):
 async def test_a_token_for_a_player(there):
     answer = await there.ask("submit", "POST", TOKEN, json={"user_id": there.player})
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-store"
     made = answer.json()
     assert made.keys() == {"user_id", "token", "expires_at"}
     lasts = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
@@ -39,7 +39,7 @@ async def test_a_token_for_a_player(there):
 async def test_a_guest_comes_plays_and_comes_back(there):
     await there.ask("admin", "PATCH", "/api/boards/global", json={"client_submissions": True})
     answer = await there.client.post(GUEST, json={"username": "Nova"})
-    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
     guest = answer.json()
     assert guest.keys() == {"user_id", "username", "guest_secret", "token", "expires_at"}
     score = {"user_id": guest["user_id"], "score": 7}

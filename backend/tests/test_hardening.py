@@ -82,9 +82,9 @@ async def test_a_defect_of_ours_is_hardened_too(worker, monkeypatch):
     assert answer.headers.items() >= {**EVERYWHERE, **DOCUMENTS}.items()
 
 
-async def test_the_documentation_is_a_page_like_all_others():
+async def test_the_documentation_is_a_page_like_all_others(worker):
     """It loads nothing from elsewhere, and its policy is that of the app."""
-    async with client_of() as client:
+    async with client_of(worker.state) as client:
         answer = await client.get("/docs", headers={"accept": "text/html"})
         assert (await client.get("/redoc")).status_code == 404
     (policy,) = answer.headers.get_list("content-security-policy")

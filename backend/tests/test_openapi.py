@@ -161,6 +161,8 @@ def test_errors_are_problems(operations):
     """Under their own media type, and with the codes that they may carry."""
     for (_, path), operation in operations.items():
         for status, response in operation["responses"].items():
+            if "content" not in response and operation["operationId"].endswith("_head"):
+                continue
             if int(status) < 400 or (path.endswith(("/health", "/ready")) and status == "503"):
                 continue
             assert response["content"] == PROBLEM

@@ -316,7 +316,7 @@ async def test_a_page_that_did_not_change_is_not_sent_again(board):
         first = await client.get(url)
         tag = first.headers["etag"]
         assert tag.startswith('"')
-        assert first.headers["cache-control"] == "no-cache"
+        assert first.headers["cache-control"] == "private, no-cache"
         for given in (tag, f"W/{tag}", f'"x", {tag}', "*"):
             same = await client.get(url, headers={"If-None-Match": given})
             assert (same.status_code, same.content) == (304, b"")
@@ -327,7 +327,7 @@ async def test_a_page_that_did_not_change_is_not_sent_again(board):
         changed = await client.get(url, headers={"If-None-Match": tag})
         assert changed.status_code == 200
         assert changed.headers["etag"] != tag
-    assert (await client.get(f"{BASE}/rank/{best}")).headers["cache-control"] == "no-store"
+    assert (await client.get(f"{BASE}/rank/{best}")).headers["cache-control"] == "private, no-store"
 
 
 async def test_health_tells_of_each_part(worker):
@@ -335,7 +335,7 @@ async def test_health_tells_of_each_part(worker):
     answer = await worker.client.get(f"{BASE}/health")
     assert answer.status_code == 200
     health = answer.json()
-    names = ("database", "redis", "index", "live", "writer", "limits")
+    names = ("database", "redis", "index", "live", "writer", "limits", "tasks")
     parts = {name: health.pop(name) for name in names}
     assert {name: part["status"] for name, part in parts.items()} == dict.fromkeys(parts, "ok")
     assert parts["database"]["latency_ms"] > 0

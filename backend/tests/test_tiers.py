@@ -63,7 +63,7 @@ def test_both_sides_of_every_cut(total, cuts, in_order, others):
 async def get(worker: Worker) -> dict:
     answer = await worker.client.get(URL)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "max-age=1"
+    assert answer.headers["cache-control"] == "private, max-age=1"
     return {**answer.json(), "source": answer.headers["leaderboard-source"]}
 
 

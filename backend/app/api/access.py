@@ -7,7 +7,15 @@ from starlette.types import Scope
 
 from app.api.problems import declare
 from app.api.state import service_of
-from app.core.errors import AppError, Forbidden, Misdirected, RateLimited, Unauthenticated
+from app.core.errors import (
+    AppError,
+    BadRequest,
+    Forbidden,
+    Misdirected,
+    RateLimited,
+    Unauthenticated,
+    UriTooLong,
+)
 from app.services.access.callers import Caller, Rule
 
 KEY, TOKEN = "apiKey", "playerToken"
@@ -45,15 +53,12 @@ _SECURITY = {
 
 def admit(scope: Scope, rule: Rule) -> Caller:
     """Who asks, left in the scope as `caller`. Raises Unauthenticated, Forbidden, Misdirected."""
-    authorization = host = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            authorization = value
-        elif name == b"host":
-            host = value
-    client = scope.get("client")
+    given, client = scope["given"], scope.get("client")
     caller = service_of(scope).access.admit(
-        rule, authorization, host, None if client is None else client[0]
+        rule,
+        given.get(b"authorization"),
+        given.get(b"host"),
+        None if client is None else client[0],
     )
     scope["caller"] = caller
     return caller
@@ -70,7 +75,13 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 
 def declared(rule: Rule, responses: dict[int | str, dict[str, Any]] | None) -> dict[str, Any]:
     """What a route with this rule has in the OpenAPI document besides what it says itself."""
-    errors: list[type[AppError]] = [Unauthenticated, Misdirected, RateLimited]
+    errors: list[type[AppError]] = [
+        BadRequest,
+        Unauthenticated,
+        UriTooLong,
+        Misdirected,
+        RateLimited,
+    ]
     if rule is not Rule.PUBLIC:
         errors.append(Forbidden)
     return {

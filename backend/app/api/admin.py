@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from app.api.access import CallerDep
+from app.api.entrance import takes
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS
 from app.api.problems import declare
@@ -57,6 +58,7 @@ def _made(made: StoredKey, response: Response) -> MadeKey:
 
 @router.post("/keys", status_code=201, responses=BODY_ERRORS)
 @allows(Rule.ADMIN)
+@takes(4_096)
 async def create_key(
     body: NewKey, caller: CallerDep, service: ServiceDep, response: Response
 ) -> MadeKey:
@@ -86,6 +88,7 @@ async def list_keys(service: ServiceDep, response: Response) -> KeyList:
     responses={**BODY_ERRORS, **declare(UnknownKey, KeyNotActive)},
 )
 @allows(Rule.ADMIN)
+@takes(4_096)
 async def rotate_key(
     key_id: KeyPath, body: Rotation, caller: CallerDep, service: ServiceDep, response: Response
 ) -> MadeKey:

@@ -18,7 +18,10 @@ Headers = list[tuple[bytes, bytes]]
 
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _DATA_ONLY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_HOT: Headers = [_NO_SNIFFING, _DATA_ONLY]
+_BY_CALLER = (b"vary", b"authorization")
+"""What one caller may see another one may not, so no cache may give it to both."""
+_PRIVATE = (b"cache-control", b"private, no-cache")
+_HOT: Headers = [_NO_SNIFFING, _DATA_ONLY, _BY_CALLER]
 _HARDENING: Headers = [
     _NO_SNIFFING,
     (b"referrer-policy", b"no-referrer"),
@@ -40,15 +43,19 @@ _EXPOSED = (
         b"x-request-id"
     ),
 )
-_PREFLIGHT: Headers = [
-    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
-    (
-        b"access-control-allow-headers",
-        b"authorization, content-type, idempotency-key, if-none-match, x-request-id",
-    ),
-    (b"access-control-max-age", b"600"),
-    (b"content-length", b"0"),
-]
+_NO_CONTENT = (b"content-length", b"0")
+_ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "x-request-id",
+    # What tracing in a page adds to each of its requests.
+    "baggage",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+)
 
 _INLINE = re.compile(rb"<(script|style)(?![^>]*\bsrc=)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 
@@ -61,6 +68,16 @@ def page_policy(html: bytes) -> bytes:
         b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
         b"frame-ancestors 'none'"
     ) % (_sources(html, b"script"), _sources(html, b"style"))
+
+
+def _for_one_caller(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers of an answer that depends on who asks."""
+    told = [each for each in headers if each[0] != b"cache-control"]
+    caching = [value for name, value in headers if name == b"cache-control"]
+    for value in caching:
+        is_told = value.startswith((b"private", b"public"))
+        told.append((b"cache-control", value if is_told else b"private, " + value))
+    return [*told, _BY_CALLER] if caching else [*told, _PRIVATE, _BY_CALLER]
 
 
 def _sources(html: bytes, tag: bytes) -> bytes:
@@ -79,6 +96,13 @@ class AnswerHeaders:
         self._origins = {origin.encode() for origin in settings.allowed_origins}
         self._addresses = Addresses(settings.trusted_proxies)
         self._proxied = bool(settings.trusted_proxies)
+        allowed = ", ".join(dict.fromkeys((*_ALLOWED_HEADERS, *settings.allowed_headers)))
+        self._preflight: Headers = [
+            (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+            (b"access-control-allow-headers", allowed.encode()),
+            (b"access-control-max-age", b"600"),
+            _NO_CONTENT,
+        ]
 
     def hot(self, scope: Scope) -> Headers:
         """For an answer of a hot route."""
@@ -97,7 +121,7 @@ class AnswerHeaders:
         if not any(name == b"access-control-request-method" for name, _ in scope["headers"]):
             return None
         allowed = self._cors(scope)
-        return [*_HOT, *allowed, *(_PREFLIGHT if len(allowed) > 1 else _PREFLIGHT[-1:])]
+        return [*_HOT, *allowed, *(self._preflight if len(allowed) > 1 else (_NO_CONTENT,))]
 
     def wrap(self, scope: Scope, send: Send) -> Send:
         """`send` for all other answers, whoever makes them."""
@@ -105,6 +129,8 @@ class AnswerHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message.get("headers", ())
+                if "caller" in scope:
+                    given = _for_one_caller(given)
                 message["headers"] = [*given, *self._missing(scope, given)]
             await send(message)
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.access import CallerDep
+from app.api.entrance import takes
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS
 from app.api.problems import declare
@@ -48,6 +49,7 @@ async def who_am_i(caller: CallerDep, service: ServiceDep, response: Response) -
 
 @router.post("/player-token", responses={**BODY_ERRORS, **declare(UnknownPlayer, PlayerInactive)})
 @allows(Rule.SUBMIT)
+@takes(1_024)
 async def make_player_token(
     body: TokenRequest, caller: CallerDep, service: ServiceDep, response: Response
 ) -> TokenAnswer:
@@ -66,6 +68,7 @@ async def make_player_token(
     "/guest", responses={**BODY_ERRORS, **declare(GuestSignInOff, UsernameTaken, PlayerInactive)}
 )
 @allows(Rule.PUBLIC)
+@takes(1_024)
 async def sign_in_as_guest(
     body: GuestSignIn, service: ServiceDep, response: Response
 ) -> GuestAnswer:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api.access import CallerDep
+from app.api.entrance import takes
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS
 from app.api.problems import declare
@@ -73,6 +74,7 @@ async def get_board(slug: SlugPath, caller: CallerDep, service: ServiceDep) -> B
 
 @router.patch("/{slug}", responses={**BODY_ERRORS, **declare(UnknownBoard)})
 @allows(Rule.ADMIN)
+@takes(8_192)
 async def change_board(
     slug: SlugPath, body: BoardChange, caller: CallerDep, service: ServiceDep
 ) -> Board:

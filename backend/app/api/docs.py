@@ -1,17 +1,24 @@
-"""The page on which the API's documentation is read.
+"""The OpenAPI document, and the page on which it is read.
 
 Its viewer (Swagger UI) comes with the built app, so the page needs nobody else's servers; where no
 app is built, it says so.
 """
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
+import hashlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from app.api.answer_headers import page_policy
+from app.api.hot_route import JsonRoute
 from app.api.web_files import HTML
+from app.services.access.callers import Rule, allows
 
 DOCS_URL = "/docs"
+OPENAPI_URL = "/openapi.json"
 
 _PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Leaderboard API</title>
@@ -33,10 +40,38 @@ _HEADERS = {
 }
 
 
-def serve_docs(app: FastAPI) -> None:
-    """Adds the page; the document is FastAPI's own."""
-    app.add_route(DOCS_URL, _serve, include_in_schema=False)
+router = APIRouter(route_class=JsonRoute, include_in_schema=False)
 
 
-async def _serve(_: Request) -> Response:
+@router.get(DOCS_URL)
+@allows(Rule.PUBLIC)
+async def read_docs() -> Response:
+    """The page."""
     return Response(_PAGE, headers=_HEADERS)
+
+
+@router.get(OPENAPI_URL)
+@allows(Rule.PUBLIC)
+async def read_document(request: Request) -> Response:
+    """The document: made and encoded once, when it is first asked for."""
+    app = request.app
+    encoded: EncodedDocument | None = getattr(app.state, "encoded_document", None)
+    if encoded is None:
+        encoded = app.state.encoded_document = EncodedDocument.of(app.openapi())
+    headers = {"etag": encoded.etag, "cache-control": "no-cache"}
+    if encoded.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(encoded.body, headers=headers, media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDocument:
+    """The OpenAPI document as it is sent."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> "EncodedDocument":
+        body = to_json(document)
+        return cls(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')

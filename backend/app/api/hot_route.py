@@ -1,44 +1,40 @@
-"""Routes for the few endpoints that are asked thousands of times a second.
+"""Routes: plain ones, served by the framework, and hot ones, served in front of it.
 
-They stand in the OpenAPI document like all others, with their models and errors, but their
-handlers are plain ASGI: they read the scope, validate bytes and answer bytes. Measured, the
-framework's own work a request (dependencies, response model, several awaits) costs more than
-the answer itself.
+A hot route is one that is asked thousands of times a second. It stands in the OpenAPI document
+like all others, with its models and errors, but its handler is plain ASGI: it reads the scope and
+a body of bytes, and answers bytes. Measured, the framework's own work a request (dependencies,
+response model, several awaits) costs more than the answer itself.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from pydantic_core import from_json
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import problems
 from app.api.access import SCHEMES, declared
-from app.api.answer_headers import AnswerHeaders
-from app.api.limiting import admit_and_charge, kind_of
+from app.api.answer_headers import AnswerHeaders, Headers
+from app.api.bodies import refuse_repeated, validated
+from app.api.entrance import enter, gate_of
+from app.api.head import read_head, without_slash
+from app.api.limiting import charge_light, kind_of
 from app.api.metered import RequestMeter, RequestMeters
 from app.api.middleware import RequestIds
-from app.api.state import service_of
-from app.core.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
-from app.core.exact_json import read_with_whole_numbers
+from app.core.errors import AppError, RateLimited
 from app.services.access.callers import rule_of
 
-Headers = list[tuple[bytes, bytes]]
-Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Headers, bytes]]]
+Handler = Callable[[Scope, bytes], Awaitable[tuple[int, Headers, bytes]]]
+"""Takes the scope and the body; returns status, headers and the answer's body."""
 
 JSON = (b"content-type", b"application/json")
-MAX_DIGITS = 16
-"""Of any number in a query, a path or a header: no bound of ours has more."""
-_FRACTION = re.compile(rb"[0-9][.eE]")
 
 
 class HotRoutes:
@@ -80,44 +76,95 @@ class HotApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                scope["path"] = without_slash(scope["path"])
             await super().__call__(scope, receive, send)
             return
-        found = self.hot.find(scope)
-        if found is None:
-            preflight = self.answer_headers.preflight(scope)
-            if preflight is None:
-                await super().__call__(scope, receive, self.answer_headers.wrap(scope, send))
-            else:
-                await send({"type": "http.response.start", "status": 204, "headers": preflight})
-                await send({"type": "http.response.body"})
-            return
+        if scope["method"] == "HEAD":
+            # A copy: the server's own scope still says that no body is to be sent.
+            scope, send = {**scope, "method": "GET", "asked_for_head": True}, _without_body(send)
         request_id = scope["request_id"] = self.request_ids.of(scope)
         started = time.perf_counter()
+        found, meter = None, self.meters.others
         try:
-            await admit_and_charge(scope, found.rule, found.kind)
-            status, headers, body = await found.handler(scope, receive)
-            # On a 304 the length would be that of the page which isn't sent.
-            if status != HTTPStatus.NOT_MODIFIED:
-                headers.append((b"content-length", b"%d" % len(body)))
+            try:
+                read_head(scope)
+            except AppError:
+                await charge_light(scope)
+                raise
+            found = self.hot.find(scope)
+            if found is not None:
+                meter = found.meter
+                body = await enter(scope, receive, found.gate)
+                status, headers, answer = await found.handler(scope, body)
+                # On a 304 the length would be that of the page which isn't sent.
+                if status != HTTPStatus.NOT_MODIFIED:
+                    headers.append((b"content-length", b"%d" % len(answer)))
         except Exception as error:  # noqa: BLE001 - all of them become problem documents
             structlog.contextvars.bind_contextvars(request_id=request_id)
-            status, headers, body = problems.render(problems.to_app_error(error), request_id)
+            status, headers, answer = problems.render(problems.to_app_error(error), request_id)
+        else:
+            if found is None:
+                await self._serve_plain(scope, receive, send)
+                return
         headers.append((b"x-request-id", request_id.encode()))
         headers += self.answer_headers.hot(scope)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        found.meter.count(status, started)
+        await send({"type": "http.response.body", "body": answer})
+        meter.count(status, started)
         self.request_ids.log(scope, status, started)
 
+    async def _serve_plain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves what is no hot route: a preflight, or a request for the framework."""
+        preflight = self.answer_headers.preflight(scope)
+        if preflight is not None:
+            try:
+                await charge_light(scope)
+            except RateLimited:
+                preflight = None  # the framework answers, and counts it too
+        if preflight is None:
+            await super().__call__(scope, receive, self.answer_headers.wrap(scope, send))
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": preflight})
+        await send({"type": "http.response.body"})
+
     def openapi(self) -> dict[str, Any]:
-        """The document, with the ways to show a credential."""
+        """The document, with the ways to show a credential, and HEAD wherever there is GET."""
         document = super().openapi()
         document["components"]["securitySchemes"] = SCHEMES
+        for operations in document["paths"].values():
+            if "get" in operations:
+                operations["head"] = _as_head(operations["get"])
         return document
 
 
+def _as_head(get: dict[str, Any]) -> dict[str, Any]:
+    """The HEAD operation beside a GET operation: the same, without bodies."""
+    responses = {
+        status: {name: said for name, said in response.items() if name != "content"}
+        for status, response in get["responses"].items()
+    }
+    return {
+        **get,
+        "summary": f"{get['summary']}: headers alone",
+        "operationId": f"{get['operationId']}_head",
+        "responses": responses,
+    }
+
+
+def _without_body(send: Send) -> Send:
+    """`send` for the answer to a HEAD request: the headers of GET, and no body."""
+
+    async def send_headers(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_headers
+
+
 class RuledRoute(APIRoute):
-    """A route with an access rule, which stands in the OpenAPI document."""
+    """A route with an access rule, through which every request goes by `enter`."""
 
     def __init__(
         self,
@@ -127,22 +174,65 @@ class RuledRoute(APIRoute):
         responses: dict[int | str, dict[str, Any]] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        self.rule = rule_of(endpoint)
-        self.kind = kind_of(options["methods"], path)
-        super().__init__(path, endpoint, **{**options, **declared(self.rule, responses)})
+        rule = rule_of(endpoint)
+        super().__init__(path, endpoint, **{**options, **declared(rule, responses)})
+        self.gate = gate_of(
+            endpoint,
+            rule,
+            kind_of(self.methods or (), path),
+            has_body=self.body_field is not None,
+        )
 
 
-def check_rules(routes: Iterable[BaseRoute]) -> None:
-    """Raises TypeError for a route that nobody would be kept from: better no start than a gap."""
-    for route in routes:
-        if isinstance(route, APIWebSocketRoute):
-            rule_of(route.endpoint)  # which the endpoint itself holds its callers against
-        elif not isinstance(route, RuledRoute):
-            raise TypeError(f"{route} has no access rule: give its router a route class of ours")
+class JsonRoute(RuledRoute):
+    """An ordinary route: the framework serves it, with a body that was read and validated."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401
+        super().__init__(path, endpoint, **options)
+        field = self.body_field
+        self._body: TypeAdapter[Any] | None = (
+            None if field is None else TypeAdapter(cast("type[Any]", field.field_info.annotation))
+        )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in (self.methods or ()):
+            await charge_light(scope)
+        else:
+            body = await enter(scope, receive, self.gate)
+            if self._body is not None:
+                scope["body"] = validated(self._body, body)
+                refuse_repeated(body)
+        await super().handle(scope, _nothing_more, send)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_read(request: Request) -> Response:
+            return await handle(_ReadRequest(request))
+
+        return handle if self.body_field is None else handle_read
+
+
+async def _nothing_more() -> Message:
+    """`receive` of a request whose body was read before."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+class _ReadRequest(Request):
+    """A request with its validated body, which the framework takes as it is."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.scope, request.receive)
+
+    async def body(self) -> bytes:
+        return b"{}"  # not empty: there is one
+
+    async def json(self) -> object:
+        return self.scope["body"]
 
 
 class HotRoute(RuledRoute):
-    """The declaration of a hot route."""
+    """The declaration of a hot route. The framework never serves it."""
 
     def __init__(
         self,
@@ -155,6 +245,37 @@ class HotRoute(RuledRoute):
         super().__init__(path, endpoint, **options)
         self.meter = meter
         self.handler: Handler = endpoint.hot  # type: ignore[attr-defined]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await charge_light(scope)
+        if scope["method"] in (self.methods or ()):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        await super().handle(scope, receive, send)
+
+
+class CountedDefault:
+    """What answers where no route does. Each request is counted first."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        if scope["type"] == "http":
+            await charge_light(scope)
+        await self._app(scope, _nothing_more, send)
+
+
+def check_rules(routes: Iterable[BaseRoute]) -> None:
+    """Raises TypeError for a route that does not admit, count and bound its requests by itself:
+    better no start than a gap."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            check_rules(included.routes)
+        elif isinstance(route, APIWebSocketRoute):
+            rule_of(route.endpoint)  # the endpoint itself holds its callers to it
+        elif not isinstance(route, JsonRoute | HotRoute):
+            raise TypeError(f"{route} has no access rule: give its router a route class of ours")
 
 
 def served_by(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -185,101 +306,3 @@ def add_hot_route(
     )
     app.router.routes.append(route)
     app.hot.add(method, path, route)
-
-
-async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The body of a request. Raises UnsupportedMediaType, BodyTooLarge."""
-    declared = b""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            declared = value
-        elif name == b"content-length" and (
-            not value.isdigit() or len(value) > MAX_DIGITS or int(value) > limit
-        ):
-            raise BodyTooLarge(f"The body may have at most {limit:,} bytes.")
-    kind = declared.partition(b";")[0].strip().lower()
-    if kind != b"application/json" and not (
-        kind.startswith(b"application/") and kind.endswith(b"+json")
-    ):
-        raise UnsupportedMediaType("Send the body as application/json.")
-    message: Message = await receive()
-    body = message.get("body", b"")
-    if message.get("more_body", False):
-        body = bytearray(body)
-        while message.get("more_body", False) and len(body) <= limit:
-            message = await receive()
-            body += message.get("body", b"")
-    if len(body) > limit:
-        raise BodyTooLarge(f"The body may have at most {limit:,} bytes.")
-    return bytes(body)
-
-
-def parse_json(body: bytes) -> Any:  # noqa: ANN401
-    """What the body says. Raises InvalidInput for what is no JSON, NaN and Infinity included."""
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidInput.field("body", f"is not valid JSON: {error}") from error
-
-
-def parse_whole_numbers(body: bytes) -> Any:  # noqa: ANN401
-    """As `parse_json`; a whole number is an integer, also one that is written `1.5e3`."""
-    parsed = parse_json(body)
-    return read_with_whole_numbers(body) if _FRACTION.search(body) else parsed
-
-
-class JsonRoute(RuledRoute):
-    """An ordinary route that admits callers, then reads and refuses bodies, exactly as the hot
-    routes do it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-        has_body = self.body_field is not None
-
-        async def admit_and_handle(request: Request) -> Response:
-            await admit_and_charge(request.scope, self.rule, self.kind)
-            if has_body:
-                limit = service_of(request.scope).settings.max_body_bytes
-                body = await read_json(request.scope, request.receive, limit)
-                request = _ReadRequest(request, body, parse_whole_numbers(body))
-            return await handle(request)
-
-        return admit_and_handle
-
-
-class _ReadRequest(Request):
-    """A request whose body was read and parsed before."""
-
-    def __init__(self, request: Request, body: bytes, parsed: object) -> None:
-        super().__init__(request.scope, request.receive)
-        self._read = body
-        self._parsed = parsed
-
-    async def body(self) -> bytes:
-        return self._read
-
-    async def json(self) -> object:
-        return self._parsed
-
-
-@lru_cache(maxsize=4_096)
-def query_parameters(raw: bytes) -> dict[str, str]:
-    """The query's parameters; of one that is given twice the last counts."""
-    try:
-        return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict"))
-    except (UnicodeDecodeError, ValueError) as error:
-        raise InvalidInput.field("query", "is not valid") from error
-
-
-def whole_number(
-    given: str | None, name: str, least: int, most: int, default: int | None = None
-) -> int:
-    """A parameter as a number. Raises InvalidInput, naming it."""
-    if given is None and default is not None:
-        return default
-    if given is None or not given.isascii() or not given.isdigit() or len(given) > MAX_DIGITS:
-        raise InvalidInput.field(name, f"must be a whole number from {least} to {most}")
-    number = int(given)
-    if not least <= number <= most:
-        raise InvalidInput.field(name, f"must be a whole number from {least} to {most}")
-    return number

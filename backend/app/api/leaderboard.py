@@ -1,33 +1,24 @@
 """Scores in, standings out."""
 
 import asyncio
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from app.api.access import CallerDep
-from app.api.hot_route import (
-    JSON,
-    Headers,
-    HotApp,
-    JsonRoute,
-    add_hot_route,
-    parse_json,
-    query_parameters,
-    read_json,
-    served_by,
-    whole_number,
-)
+from app.api.answer_headers import Headers
+from app.api.bodies import parse_json, refuse_repeated
+from app.api.entrance import takes
+from app.api.hot_route import JSON, HotApp, JsonRoute, add_hot_route, served_by
 from app.api.limiting import charge_items
 from app.api.metadata import keep_numbers
 from app.api.problems import declare, invalid_input, to_app_error
 from app.api.state import ServiceDep, service_of
 from app.api.submission import read_item, read_items, read_submission, to_submission
-from app.core.config import MAX_USER_ID
+from app.core.config import MAX_USER_ID, Settings
 from app.core.errors import (
     AppError,
     BodyTooLarge,
@@ -45,8 +36,10 @@ from app.core.errors import (
     UnknownSeason,
     UnsupportedMediaType,
 )
-from app.schemas.common import SLUG, UserId
+from app.core.exact_json import count_names
+from app.schemas.common import UserId
 from app.schemas.entries import BoardQuery, EntryList, RankAnswer, RanksRequest
+from app.schemas.parameters import board_slug, query_parameters, season_number, whole_number
 from app.schemas.scores import (
     BatchResult,
     BatchSubmission,
@@ -59,10 +52,12 @@ from app.services.standings import Page, PlayerRank, Standings
 from app.services.submissions import Receipt
 
 PREFIX = "/api/leaderboard"
+NOT_STORED = (b"cache-control", b"private, no-store")
+MAX_FIELDS = 50
+"""Of one item of a batch: a submission has fewer, and merely listing more takes long."""
 
 router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
-_slug = re.compile(SLUG)
 _batch: TypeAdapter[BatchSubmission] = TypeAdapter(BatchSubmission)
 _key: TypeAdapter[str] = TypeAdapter(SubmissionKey)
 
@@ -116,45 +111,56 @@ def _result(receipt: Receipt) -> bytes:
 
 
 def _idempotency_key(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"idempotency-key":
-            try:
-                return _key.validate_python(value.decode("latin-1"))
-            except ValidationError as error:
-                raise InvalidInput.field("Idempotency-Key", error.errors()[0]["msg"]) from error
-    return None
+    value = scope["given"].get(b"idempotency-key")
+    if value is None:
+        return None
+    try:
+        return _key.validate_python(value.decode("latin-1"))
+    except ValidationError as error:
+        raise InvalidInput.field("Idempotency-Key", error.errors()[0]["msg"]) from error
 
 
-async def _serve_submit(scope: Scope, receive: Receive) -> tuple[int, Headers, bytes]:
+def _names_in(item: ScoreSubmission) -> int:
+    """How many names of fields stand in the JSON of a submission."""
+    return len(item.__pydantic_fields_set__) + count_names(item.metadata)
+
+
+async def _serve_submit(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
     service = service_of(scope)
-    body = await read_json(scope, receive, service.settings.max_body_bytes)
     key = _idempotency_key(scope)
     try:
         given = read_submission(body)
     except ValidationError as error:
         raise invalid_input(error) from error
+    refuse_repeated(body, _names_in(given))
     keep_numbers([given], body)
     receipt = await service.writer.submit(to_submission(given, key, service, scope["caller"]))
-    return 200, [JSON], b"{%b}" % _result(receipt)
+    return 200, [JSON, NOT_STORED], b"{%b}" % _result(receipt)
+
+
+def _submit_bound(settings: Settings) -> int:
+    """Room for metadata of which every character is escaped, in six bytes, and for all else."""
+    return 6 * settings.max_metadata_bytes + 8_192
 
 
 @served_by(_serve_submit)
 @allows(Rule.PLAY)
+@takes(_submit_bound)
 def submit(body: ScoreSubmission, idempotency_key: IdempotencyKey = None) -> SubmissionResult:
     """Stores a score for good, ranks the player on every board that it belongs to, and answers
     with the new rank. Nothing is answered before the score is durable."""
     raise AssertionError
 
 
-async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, bytes]:
+async def _serve_batch(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
     service = service_of(scope)
-    body = await read_json(scope, receive, service.settings.max_body_bytes)
     key = _idempotency_key(scope)
-    items = _parse_batch(body, service.settings.max_batch)
-    keep_numbers(items, body)
-    await charge_items(scope, len(items))
-    if not service.writer.room_for(len(items)):
+    given = _items_of(body, service.settings.max_batch)
+    await charge_items(scope, len(given))
+    if not service.writer.room_for(len(given)):
         raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
+    items = _parse_items(body, given)
+    keep_numbers(items, body)
     waiting: list[asyncio.Future[Receipt] | AppError] = []
     for at, item in enumerate(items):
         try:
@@ -167,7 +173,7 @@ async def _serve_batch(scope: Scope, receive: Receive) -> tuple[int, Headers, by
         except AppError as error:
             waiting.append(error)
     results = [await _answer_item(each) for each in waiting]
-    return 200, [JSON], b'{"results":[%b]}' % b",".join(results)
+    return 200, [JSON, NOT_STORED], b'{"results":[%b]}' % b",".join(results)
 
 
 async def _answer_item(waiting: "asyncio.Future[Receipt] | AppError") -> bytes:
@@ -184,25 +190,31 @@ def _rejected(error: AppError) -> bytes:
     return b'{"status":"rejected","problem":%b}' % to_json(error.problem())
 
 
-def _parse_batch(body: bytes, most: int) -> list[ScoreSubmission | AppError]:
-    """The items, each valid or with its own error. Raises InvalidInput for what is no batch."""
-    try:
-        batch = _batch.validate_json(body)
-    except ValidationError:
-        pass  # something is wrong: find out with what, item by item
-    else:
-        if len(batch.submissions) <= most:
-            return list(batch.submissions)
+def _items_of(body: bytes, most: int) -> list[Any]:
+    """The items of a batch, none of them looked at. Raises InvalidInput for what is no batch."""
     outer = parse_json(body)
     if not isinstance(outer, dict) or set(outer) != {"submissions"}:
         raise InvalidInput.field("submissions", "must be the one field of the body")
     items = outer["submissions"]
     if not isinstance(items, list) or not 1 <= len(items) <= most:
         raise InvalidInput.field("submissions", f"must be a list of 1 to {most} submissions")
-    return [_parse_item(item) for item in read_items(items, body)]
+    return items
+
+
+def _parse_items(body: bytes, given: list[Any]) -> list[ScoreSubmission | AppError]:
+    """The items, each valid or with its own error. Raises InvalidInput for a repeated name."""
+    try:
+        valid = _batch.validate_json(body).submissions
+    except ValidationError:  # something is wrong: find out with what, item by item
+        refuse_repeated(body)
+        return [_parse_item(item) for item in read_items(given, body)]
+    refuse_repeated(body, 1 + sum(map(_names_in, valid)))
+    return list(valid)
 
 
 def _parse_item(item: object) -> ScoreSubmission | AppError:
+    if isinstance(item, dict) and len(item) > MAX_FIELDS:
+        return InvalidInput.field("body", f"has {len(item):,} fields")
     try:
         return read_item(item)
     except ValidationError as error:
@@ -211,6 +223,7 @@ def _parse_item(item: object) -> ScoreSubmission | AppError:
 
 @served_by(_serve_batch)
 @allows(Rule.PLAY)
+@takes(lambda settings: settings.max_body_bytes)
 def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) -> BatchResult:
     """Stores up to 1,000 scores. Each item is accepted or rejected on its own, in order; an
     `Idempotency-Key` makes a key for every item that has no `submission_id`."""
@@ -222,23 +235,15 @@ def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) 
 
 def _standings(scope: Scope, parameters: dict[str, str]) -> Standings:
     service = service_of(scope)
-    slug, season = parameters.get("board"), parameters.get("season")
-    if slug is not None and not _slug.fullmatch(slug):
-        raise InvalidInput.field("board", "must be 1 to 64 letters, digits, - and _")
-    return service.standings.of(
-        service.boards.find(
-            slug,
-            None if season is None else whole_number(season, "season", 1, 2**31 - 1),
-            scope["caller"],
-        )
-    )
+    board = service.boards.find(board_slug(parameters), season_number(parameters), scope["caller"])
+    return service.standings.of(board)
 
 
 def _page_headers(page: Page) -> Headers:
     return [
         JSON,
         (b"etag", page.etag),
-        (b"cache-control", b"no-cache"),
+        (b"cache-control", b"private, no-cache"),
         (b"leaderboard-source", page.source.encode()),
     ]
 
@@ -251,7 +256,7 @@ def _page_answer(scope: Scope, page: Page) -> tuple[int, Headers, bytes]:
     return 200, _page_headers(page), page.body
 
 
-async def _serve_top(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+async def _serve_top(scope: Scope, _: bytes) -> tuple[int, Headers, bytes]:
     settings = service_of(scope).settings
     parameters = query_parameters(scope["query_string"])
     limit = whole_number(parameters.get("limit"), "limit", 1, settings.max_limit, 100)
@@ -272,7 +277,7 @@ def top(
     raise AssertionError
 
 
-async def _serve_rank(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+async def _serve_rank(scope: Scope, _: bytes) -> tuple[int, Headers, bytes]:
     user_id = whole_number(scope["hot_parameter"], "user_id", 1, MAX_USER_ID)
     standings = _standings(scope, query_parameters(scope["query_string"]))
     found = await standings.rank(user_id)
@@ -280,7 +285,7 @@ async def _serve_rank(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
         200,
         [
             JSON,
-            (b"cache-control", b"no-store"),
+            NOT_STORED,
             (b"leaderboard-source", found.source.encode()),
         ],
         _rank_answer(standings, found),
@@ -313,7 +318,7 @@ def rank(user_id: Annotated[UserId, Path()], query: Annotated[BoardQuery, Query(
     raise AssertionError
 
 
-async def _serve_around(scope: Scope, _: Receive) -> tuple[int, Headers, bytes]:
+async def _serve_around(scope: Scope, _: bytes) -> tuple[int, Headers, bytes]:
     settings = service_of(scope).settings
     user_id = whole_number(scope["hot_parameter"], "user_id", 1, MAX_USER_ID)
     parameters = query_parameters(scope["query_string"])
@@ -336,6 +341,7 @@ def around(
 
 @router.post("/ranks", response_model=EntryList, responses={**LIST_ERRORS, **BODY_ERRORS})
 @allows(Rule.BOARD)
+@takes(20_000)
 async def ranks(
     body: RanksRequest,
     query: Annotated[BoardQuery, Query()],

@@ -7,51 +7,62 @@ from starlette.types import Scope
 
 from app.api.access import admit
 from app.api.state import service_of
-from app.core.errors import RateLimited, Unauthenticated
+from app.core.errors import Forbidden, RateLimited, Unauthenticated
 from app.services.access.callers import Rule
 from app.services.limits.limiter import Standing
-from app.services.limits.policies import Kind, Who
+from app.services.limits.policies import OF_ADDRESSES, Kind, Who
 
-_FREE = frozenset(("/api/leaderboard/health", "/api/live", "/api/ready"))
-"""Asked by those who watch over the service, all the time and from one address."""
+_LIGHT = frozenset(("/api/leaderboard/health", "/api/live", "/api/ready", "/docs", "/openapi.json"))
+"""Asked all the time and from one address, by those who watch over the service."""
 _READS_BY_POST = frozenset(("/api/leaderboard/ranks",))
 _SIGN_INS = frozenset(("/api/auth/guest",))
 
 
-def kind_of(methods: Collection[str], path: str) -> Kind | None:
-    """What a request to this route counts as; None if it is free."""
-    if path in _FREE:
-        return None
+def kind_of(methods: Collection[str], path: str) -> Kind:
+    """What a request to this route counts as."""
+    if path in _LIGHT:
+        return Kind.LIGHT
     if path in _SIGN_INS:
         return Kind.SIGN_INS
     return Kind.READS if "GET" in methods or path in _READS_BY_POST else Kind.SUBMITS
 
 
-async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind | None) -> None:
-    """Admits a request and counts it. Whoever shows a wrong credential too often is told that,
-    and not whether the next one is right; a player's token that is over is no such attempt.
+async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind) -> None:
+    """Admits a request and counts it. A caller who shows wrong credentials too often gets 429,
+    whether the next one is right or not; a player's token that is over is no such attempt.
     Raises what `admit` does, RateLimited."""
     try:
         admit(scope, rule)
     except Unauthenticated as error:
-        if error.is_guess and any(name == b"authorization" for name, _ in scope["headers"]):
-            await charge(scope, Kind.SIGN_INS)
+        is_guess = error.is_guess and b"authorization" in scope["given"]
+        await charge(scope, Kind.SIGN_INS if is_guess else Kind.LIGHT)
         raise
-    if kind is not None and service_of(scope).limits.on:
-        await charge(scope, kind)
+    except Forbidden:
+        await charge(scope, Kind.LIGHT)
+        raise
+    await charge(scope, kind)
 
 
-async def charge(scope: Scope, kind: Kind | None, cost: int = 1) -> None:
+async def charge_light(scope: Scope) -> None:
+    """Counts a request that reaches no route. Raises RateLimited."""
+    # Before its lifespan begins, an app has no limits.
+    if scope.get("state"):
+        await charge(scope, Kind.LIGHT)
+
+
+async def charge(scope: Scope, kind: Kind, cost: int = 1) -> None:
     """Counts a request of the scope's caller, and notes for its answer's headers where that
     leaves them. Raises RateLimited."""
     service = service_of(scope)
-    if kind is None or not service.limits.on:
+    if not service.limits.on:
         return
-    if kind is Kind.SIGN_INS:
-        standing = await service.limits.charge_sign_in(_address(scope))
+    address = _address(scope)
+    if kind in OF_ADDRESSES:
+        standing = await service.limits.charge_address(kind, address, cost)
     else:
-        standing = await service.limits.charge(kind, scope["caller"], _address(scope), cost)
+        standing = await service.limits.charge(kind, scope["caller"], address, cost)
     scope["limit_headers"] = standing.headers
+    scope["charged"] = scope.get("charged", 0) + cost
     if standing.wait:
         if standing.policy.who is Who.ADDRESS:
             await service.limits.hold_back()
@@ -59,10 +70,11 @@ async def charge(scope: Scope, kind: Kind | None, cost: int = 1) -> None:
 
 
 async def charge_items(scope: Scope, items: int) -> None:
-    """Counts a batch's scores beyond the first one, which its request was counted as. Raises
+    """Counts a batch's scores beyond what its request and its bytes were counted as. Raises
     RateLimited."""
-    if items > 1:
-        await charge(scope, Kind.SUBMITS, items - 1)
+    more = items - scope.get("charged", 0)
+    if more > 0:
+        await charge(scope, Kind.SUBMITS, more)
 
 
 def _address(scope: Scope) -> str:

@@ -53,7 +53,7 @@ class RequestMeters:
     addresses and methods that there are not, of which callers may invent as many as they like."""
 
     def __init__(self) -> None:
-        self._others = RequestMeter("*", "*")
+        self.others = RequestMeter("*", "*")
         self._by_route: dict[tuple[str, str], RequestMeter] = {}
 
     def of_route(self, method: str, path: str) -> RequestMeter:
@@ -65,7 +65,7 @@ class RequestMeters:
         route, method = scope.get("route"), scope["method"]
         if isinstance(route, Route) and method in (route.methods or ()):
             return self.of_route(method, route.path)
-        return self._others
+        return self.others
 
     @property
     def source(self) -> Source:
@@ -73,5 +73,5 @@ class RequestMeters:
         return Source((REQUESTS,), self._read)
 
     def _read(self) -> Iterator[Reading]:
-        for meter in (self._others, *self._by_route.values()):
+        for meter in (self.others, *self._by_route.values()):
             yield from meter.read()

@@ -12,7 +12,9 @@ from app.api.metered import RequestMeters
 
 log = structlog.get_logger("app.access")
 
-_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+MAX_LOGGED_PATH = 512
+"""Characters."""
 
 
 class RequestIds:
@@ -27,7 +29,7 @@ class RequestIds:
     def of(self, scope: Scope) -> str:
         """The request's id."""
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and _ID.match(value):
+            if name == b"x-request-id" and _ID.fullmatch(value):
                 found: str = value.decode()
                 return found
         return f"{self._head}-{next(self._count):x}"
@@ -40,8 +42,8 @@ class RequestIds:
                 "request",
                 request_id=scope["request_id"],
                 key=None if caller is None else caller.prefix,
-                method=scope["method"],
-                path=scope["path"],
+                method="HEAD" if "asked_for_head" in scope else scope["method"],
+                path=scope["path"][:MAX_LOGGED_PATH],
                 status=status,
                 ms=round((time.perf_counter() - started) * 1_000, 2),
             )
@@ -59,7 +61,8 @@ class RequestIdMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = self._ids.of(scope)
+        # A socket has none yet.
+        request_id = scope["request_id"] = scope.get("request_id") or self._ids.of(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         header = (b"x-request-id", request_id.encode())
         started = time.perf_counter()

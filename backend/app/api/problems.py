@@ -18,15 +18,20 @@ from app.schemas.problem import Problem
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-MAX_FAULTS = 1_000
+MAX_FAULTS = 100
 """Beyond this many, merely listing them would keep everybody else waiting."""
 MAX_FIELDS_NAMED = 20
 MAX_NAME = 50
 
 _PROBLEM_SCHEMA = f"#/components/schemas/{Problem.__name__}"
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_HTTP_CODES = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+}
 
 
 def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
@@ -51,8 +56,12 @@ def invalid_input(error: ValidationError | RequestValidationError) -> InvalidInp
     """
     if isinstance(error, ValidationError) and error.error_count() > MAX_FAULTS:
         return InvalidInput.field("body", f"has {error.error_count():,} faults")
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = list(error.errors())
     errors = []
-    for each in error.errors()[:MAX_FIELDS_NAMED]:
+    for each in found[:MAX_FIELDS_NAMED]:
         # The framework puts first where in the request a field was.
         path = each["loc"][isinstance(error, RequestValidationError) :]
         field = ".".join(str(part)[:MAX_NAME] for part in path)
@@ -71,7 +80,7 @@ def render(error: AppError, request_id: str | None) -> tuple[int, list[tuple[byt
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
+        (b"cache-control", b"private, no-store"),
     ]
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
@@ -119,7 +128,8 @@ def _allowed(request: Request) -> str:
         method
         for method in _METHODS
         if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            route.matches({**request.scope, "method": "GET" if method == "HEAD" else method})[0]
+            is Match.FULL
             for route in request.app.router.routes
         )
     )

@@ -29,7 +29,7 @@ async def tiers(
     board = service.boards.find(query.board, query.season, caller)
     found = await service.tiers.of(board)
     response.headers["Leaderboard-Source"] = found.source
-    response.headers["Cache-Control"] = "max-age=1"
+    response.headers["Cache-Control"] = "private, max-age=1"
     return TierTable(
         board=board.slug,
         season=board.season,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic_core import to_json
 
 from app.api.access import CallerDep
+from app.api.entrance import takes
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS, RANK_ERRORS
 from app.api.problems import declare
@@ -55,6 +56,7 @@ def _to_answer(profile: Profile) -> UserProfile:
 
 @router.post("", status_code=201, responses={**BODY_ERRORS, **declare(UsernameTaken, EmailTaken)})
 @allows(Rule.SUBMIT)
+@takes(4_096)
 async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
     """A new player. Names are unique whatever their case."""
     return _to_answer(await service.players.create(body.username, body.email))
@@ -90,6 +92,7 @@ async def get_user(user_id: Annotated[UserIdInPath, Path()], service: ServiceDep
     responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken, PlayerInactive)},
 )
 @allows(Rule.SELF)
+@takes(8_192)
 async def change_user(
     user_id: Annotated[UserIdInPath, Path()],
     body: UserChange,

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.answer_headers import Headers, page_policy
+from app.api.hot_route import CountedDefault
 from app.api.web_files import HTML, File, Variant, read_build
 
 CLIENT_ROUTES = re.compile(
@@ -41,7 +42,7 @@ _NOT_BUILT = b"""<!doctype html>
 def serve_web(app: FastAPI, folder: Path | None) -> None:
     """What no route of `app` takes is looked up in the build in `folder`."""
     files = {} if folder is None else read_build(folder)
-    app.router.default = _Web(files, otherwise=app.router.default)
+    app.router.default = CountedDefault(_Web(files, otherwise=app.router.default))
 
 
 class _Web:
@@ -55,17 +56,15 @@ class _Web:
             await self._otherwise(scope, receive, send)
             return
         status, headers, body = answer
-        if scope["method"] == "HEAD":
-            body = b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _answer(self, scope: Scope) -> tuple[int, Headers, bytes] | None:
         """Nothing for what a browser that opens a page would not ask for."""
         path: str = scope["path"]
-        if scope["method"] not in ("GET", "HEAD") or path[1:].partition("/")[0] in _API:
+        if scope["method"] != "GET" or path[1:].partition("/")[0] in _API:
             return None
-        asked = dict(scope["headers"])
+        asked = scope["given"]
         page = self._index if CLIENT_ROUTES.fullmatch(path) else None
         if (file := self._files.get(path, page)) is not None:
             return _found(file, asked)

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.server_urls import clean_database_url, clean_redis_url
 from app.core.setting_types import (
+    HeaderNames,
     LogLevel,
     Networks,
     Origins,
@@ -176,6 +177,8 @@ class Settings(BaseSettings):
     """Sockets opened from one address."""
     limit_address_sign_ins: Positive = 20
     """Guests and tokens, and credentials that were wrong."""
+    limit_address_light: Positive = 6_000
+    """Requests a minute from one address for health, probes, documents and unknown paths."""
     limit_burst_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     """What a limit allows in so long may come at once."""
     workers: Annotated[int, Field(ge=1, le=100_000)] = 1
@@ -185,6 +188,8 @@ class Settings(BaseSettings):
 
     allowed_origins: Origins = ()
     """Origins whose pages may call the API from a browser: `https://play.example.com`."""
+    allowed_headers: HeaderNames = ()
+    """Request headers that those pages may send besides the usual ones: `x-team, x-build`."""
 
     max_json_depth: Annotated[int, Field(ge=1, le=150)] = 32
     """Of `metadata`. All other fields are flat, and the parser stops at 200 by itself."""
@@ -198,6 +203,9 @@ class Settings(BaseSettings):
     """How long a connection may wait for its next request."""
     http_max_idle: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
     """Connections a worker keeps without a request under way; beyond, the oldest is closed."""
+    http_max_connections_per_address: Positive = 500
+    """Connections that one address may hold on a worker, where callers are limited, besides its
+    open sockets. Those of TRUSTED_PROXIES are not counted."""
 
     web_dir: Path | None = None
     """The built browser app (`frontend/dist`), if the API's processes are to serve it too."""

@@ -31,6 +31,22 @@ class AppError(Exception):
         return document
 
 
+class BadRequest(AppError):
+    """The request line, a header or the framing of the body can't be understood as meant."""
+
+    status = 400
+    code = "bad-request"
+    title = "The request is malformed"
+
+
+class UriTooLong(AppError):
+    """The path or the query is longer than any that this service has a use for."""
+
+    status = 414
+    code = "uri-too-long"
+    title = "The address is too long"
+
+
 class InvalidInput(AppError):
     """The payload breaks the contract; `errors` names each field."""
 

@@ -88,3 +88,33 @@ def pieces(value: object, write: Callable[[Decimal | float], str] = str) -> Iter
         yield "]"
     else:
         yield _dumps(value)
+
+
+def count_names(value: object) -> int:
+    """How many names of fields are in a parsed value, nested ones included."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(count_names, value.values()))
+    if isinstance(value, list):
+        return sum(map(count_names, value))
+    return 0
+
+
+def repeated_name(text: bytes) -> str | None:
+    """The first name that stands twice in one object of valid JSON; None if there is none."""
+    objects: list[list[tuple[str, object]]] = []
+    # The hook is the list's own method: an object costs no call of a Python function. What is no
+    # object is not looked at.
+    json.loads(
+        text,
+        object_pairs_hook=objects.append,
+        parse_int=len,
+        parse_float=len,
+        parse_constant=len,
+    )
+    for pairs in objects:
+        names = set()
+        for name, _ in pairs:
+            if name in names:
+                return name
+            names.add(name)
+    return None

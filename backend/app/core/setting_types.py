@@ -15,6 +15,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _ORIGIN_FORM = "https://play.example.com"
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _CUTS = '[["Gold", 70], ["Bronze", 0]]'
 
 
@@ -72,6 +73,14 @@ def _origins(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(clean_origin(str(each)) for each in _split(given)))
 
 
+def _header_names(given: object) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(str(each).lower() for each in _split(given)))
+    for name in names:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"has {name}, which is no name of a header: write x-team")
+    return names
+
+
 def _networks(given: object) -> tuple[IPv4Network | IPv6Network, ...]:
     networks = []
     for each in _split(given):
@@ -111,6 +120,7 @@ def _level(given: object) -> object:
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=3_600, allow_inf_nan=False)]
 Origins = Annotated[tuple[str, ...], NoDecode, checked(_origins)]
+HeaderNames = Annotated[tuple[str, ...], NoDecode, checked(_header_names)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, checked(_networks)]
 Tiers = Annotated[tuple[tuple[str, float], ...], NoDecode, checked(_tiers)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]

@@ -71,7 +71,10 @@ class SubmissionResult(BaseModel):
 class BatchSubmission(Strict):
     """Up to 1,000 submissions, each answered on its own."""
 
-    submissions: Annotated[list[ScoreSubmission], Field(min_length=1, max_length=1_000)]
+    # Stops at the first bad item: a body may hold hundreds of thousands.
+    submissions: Annotated[
+        list[ScoreSubmission], Field(min_length=1, max_length=1_000, fail_fast=True)
+    ]
 
 
 class AcceptedItem(SubmissionResult):

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from app.api.hot_route import parse_whole_numbers
+from app.api.bodies import validated
 from app.api.submission import read_submission
 from app.core.exact_json import read_exactly, to_whole
 
@@ -33,8 +33,8 @@ def test_whole_numbers_are_taken(text, number):
     given_ = read_submission(submission(text))
     assert (given_.user_id, given_.score, given_.duration_ms) == (7, number, 90)
     assert all(type(each) is int for each in (given_.user_id, given_.score, given_.duration_ms))
-    assert parse_whole_numbers(b'{"ids": [%b]}' % text.encode()) == {"ids": [number]}
-    assert type(parse_whole_numbers(text.encode())) is int
+    strict = TypeAdapter(dict[str, list[int]], config=ConfigDict(strict=True))
+    assert validated(strict, b'{"ids": [%b]}' % text.encode()) == {"ids": [number]}
 
 
 @pytest.mark.parametrize("text", NOT_WHOLE)
@@ -73,4 +73,4 @@ def test_only_whole_numbers_become_integers(number):
 
 def test_plain_json_is_left_alone():
     body = json.dumps({"name": "e.g. 1e3 of 1.5", "ids": [1, 2]}).encode()
-    assert parse_whole_numbers(body) == json.loads(body)
+    assert validated(TypeAdapter(dict[str, str | list[int]]), body) == json.loads(body)

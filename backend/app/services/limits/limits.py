@@ -67,9 +67,13 @@ class Limits:
             limiter, subject = self._of_addresses[kind], address
         return await limiter.decide(subject, cost)
 
+    async def charge_address(self, kind: Kind, address: str, cost: int = 1) -> Standing:
+        """Where the address stands, this included, whoever the caller is."""
+        return await self._of_addresses[kind].decide(address, cost)
+
     async def charge_sign_in(self, address: str) -> Standing:
-        """Signing in, and credentials that were wrong, count for the address alone."""
-        return await self._of_addresses[Kind.SIGN_INS].decide(address, 1)
+        """Counts a sign-in, or a credential that was wrong."""
+        return await self.charge_address(Kind.SIGN_INS, address)
 
     def refuses_socket(self, address: str) -> bool:
         """Whether this address is known to open sockets too often."""

@@ -19,6 +19,12 @@ class Kind(StrEnum):
     SUBMITS = "submits"
     SOCKETS = "sockets"
     SIGN_INS = "sign-ins"
+    LIGHT = "light"
+    """What needs no credential and costs little: health, probes, documents, unknown paths."""
+
+
+OF_ADDRESSES = frozenset((Kind.SIGN_INS, Kind.LIGHT))
+"""Counted for the address alone, whatever credential a request shows."""
 
 
 class Who(StrEnum):
@@ -70,6 +76,7 @@ def policies_of(settings: Settings) -> list[Policy]:
         (Who.ADDRESS, Kind.SUBMITS): settings.limit_address_submits,
         (Who.ADDRESS, Kind.SOCKETS): settings.limit_address_sockets,
         (Who.ADDRESS, Kind.SIGN_INS): settings.limit_address_sign_ins,
+        (Who.ADDRESS, Kind.LIGHT): settings.limit_address_light,
     }
     return [
         Policy(who, kind, quota, _burst(quota, settings.limit_burst_seconds))
