@@ -7,7 +7,7 @@ the index is rebuilt from what is.
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from app.cli.pg_tools import find_tool, run_tool
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.embedded.folder import DataFolder
+from app.core.files import new_file, refuse_existing
 from app.core.logging import configure_logging
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
@@ -36,8 +37,7 @@ _IS_EMPTY = text("SELECT to_regclass('alembic_version') IS NULL AND to_regclass(
 def backup(file: File, data: DataOption = DEFAULT_DATA) -> None:
     """Write all data to FILE, as it is at one moment; the service goes on meanwhile."""
     with one_clear_line():
-        if file.exists():
-            raise CliError(f"{file} is there already: choose another name")
+        refuse_existing(file)
         if not file.absolute().parent.is_dir():
             raise CliError(f"there is no folder {file.absolute().parent}")
         with reached(data) as settings:
@@ -48,21 +48,12 @@ def backup(file: File, data: DataOption = DEFAULT_DATA) -> None:
 def _write(file: Path, settings: Settings) -> None:
     """The file appears under its name when it is whole and on disk."""
     tool = find_tool("pg_dump", asyncio.run(_ask(settings, _VERSION)))
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    try:
-        # It has e-mail addresses in it: for nobody else's eyes, from its first byte on.
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        with _growing("writing", unfinished) as look:
-            run_tool(
-                tool, "--format=custom", "--no-owner", "--no-privileges",
-                "--file", unfinished, database_url=settings.database_url, look=look,
-            )  # fmt: skip
-        _sync(unfinished)
-        unfinished.rename(file)
-        _sync(file.absolute().parent)
-    finally:
-        with suppress(FileNotFoundError):
-            unfinished.unlink()
+    with new_file(file) as out, _growing("writing", out.fileno()) as look:
+        # Into the open file: by its name another one could be put in its place.
+        run_tool(
+            tool, "--format=custom", "--no-owner", "--no-privileges",
+            database_url=settings.database_url, look=look, out=out.fileno(),
+        )  # fmt: skip
 
 
 def restore(file: File, data: DataOption = DEFAULT_DATA) -> None:
@@ -123,7 +114,7 @@ async def _ask(settings: Settings, query: object) -> int:
 
 
 @contextmanager
-def _growing(what: str, file: Path | None) -> Iterator[Callable[[], None]]:
+def _growing(what: str, file: int | None) -> Iterator[Callable[[], None]]:
     """How long it has taken, and how much has been written."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -131,14 +122,6 @@ def _growing(what: str, file: Path | None) -> Iterator[Callable[[], None]]:
 
         def look() -> None:
             if file is not None:
-                bar.update(task, description=f"{what}  {decimal(file.stat().st_size)}")
+                bar.update(task, description=f"{what}  {decimal(os.fstat(file).st_size)}")
 
         yield look
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

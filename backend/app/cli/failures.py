@@ -14,6 +14,12 @@ from app.core.config import FROM_FILES, Settings
 from app.core.embedded import EmbeddedError
 from app.core.settings_faults import faults_of
 
+_OF_THE_USER = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
+    errno.ELOOP, errno.EISDIR, errno.ENOTDIR,
+)  # fmt: skip
+"""What a user can act on: room, rights and names."""
+
 
 class CliError(Exception):
     """A command can't do what it was asked for. Each argument is one line to act on."""
@@ -31,7 +37,9 @@ def one_clear_line() -> Iterator[None]:
     except SQLAlchemyError as error:
         _end(f"the database: {describe(error)}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno == errno.EEXIST and error.filename:
+            _end(f"{error.filename} {error.strerror}")
+        if error.errno not in _OF_THE_USER:
             raise
         _end(f"cannot write {error.filename or 'a file'}: {error.strerror}")
 

@@ -1,7 +1,6 @@
 """The data folder as the commands know it: where it is, and which address is served from it."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.failures import CliError
+from app.core.files import new_file
 
 DEFAULT_DATA = Path(__file__).parents[3] / "data"
 """Beside `backend/`, whatever the current folder is."""
@@ -62,9 +62,8 @@ class Address:
     def publish(self, url: str) -> None:
         """Writes it whole or not at all: a reader never sees half a URL. Raises OSError."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self._path.with_name(f"address.{os.getpid()}")
-        draft.write_text(f"{url}\n")
-        draft.replace(self._path)
+        with new_file(self._path, replaces=True, is_durable=False) as file:
+            file.write(f"{url}\n")
         self._url = url
 
     def withdraw(self) -> None:

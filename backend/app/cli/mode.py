@@ -3,6 +3,7 @@
 import getpass
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -11,6 +12,7 @@ from app.cli import listening
 from app.cli.failures import CliError, load_settings
 from app.core.config import Settings
 from app.core.database import create_engine
+from app.core.files import new_file
 from app.services.access.callers import Scope
 from app.services.access.key_admin import KeyAdmin
 from app.services.access.secret import BadSecretError, checked_secret
@@ -53,11 +55,9 @@ def _own_secret(data: Path) -> Path:
     """The file with the data folder's secret, made the first time."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / SECRET_FILE
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        with suppress(FileExistsError), new_file(path) as file:
             file.write(secrets.token_urlsafe(48) + "\n")
-    except FileExistsError:
-        pass
     return path
 
 

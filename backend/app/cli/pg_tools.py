@@ -40,9 +40,14 @@ def major_version(tool: Path) -> int:
 
 
 def run_tool(
-    tool: Path, *arguments: str | Path, database_url: str, look: Callable[[], None]
+    tool: Path,
+    *arguments: str | Path,
+    database_url: str,
+    look: Callable[[], None],
+    out: int | None = None,
 ) -> None:
-    """Runs it on a database until it ends, looking in from time to time.
+    """Runs it on a database until it ends, looking in from time to time; what it prints goes to the
+    open file `out`.
 
     The password goes through the environment: arguments can be read by everybody on the machine.
     Raises CliError with the first line that the program said.
@@ -56,6 +61,7 @@ def run_tool(
         [tool, "--no-password", "--dbname", place, *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
+        stdout=out,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:

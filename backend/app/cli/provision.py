@@ -14,6 +14,7 @@ from app.cli.access.running import on_database
 from app.cli.failures import CliError, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
+from app.core.files import new_file
 from app.services.access.callers import Scope
 from app.services.access.key_admin import KeyAdmin
 
@@ -103,17 +104,12 @@ def write_private(path: Path, text: str) -> None:
     with it; whole or not at all. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = path.parent.stat()
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with new_file(path, replaces=True) as file:
         file.write(f"{text}\n")
-        file.flush()
         if folder.st_uid != os.geteuid():
             os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
         if folder.st_mode & stat.S_ISGID:
             os.fchmod(file.fileno(), 0o640)
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def init(

@@ -104,6 +104,8 @@ async def lock_rows(
     other import of the file brings one in."""
     await connection.execute(_LOCK, import_ids[0])
     wanted = sorted(rows)
+    if not wanted:
+        return Rows()
     found = await connection.fetch(_ROWS_BETWEEN, import_ids, wanted[0], wanted[-1])
     return Rows(map(tuple, found))
 

@@ -161,6 +161,8 @@ class Importer:
     async def store(self, games: Sequence[Game]) -> list[Receipt | AppError]:
         """What became of each, up to `BATCH` of them, in order; players who are not there are
         made. Raises DatabaseAway: what was stored by then is found again."""
+        if not games:
+            return []
         await self._make_partitions(game.submission.played_at for game in games)
         named = await self._name(games)
         outcomes: dict[int, Receipt | AppError] = {}

@@ -152,6 +152,42 @@ async def test_refused_rows_are_tried_again(sandbox, database, tmp_path):
     await all_agree(sandbox)
 
 
+async def test_many_rows_without_a_good_one_and_a_file_of_a_spreadsheet(
+    sandbox, database, tmp_path
+):
+    file = tmp_path / "g.csv"
+    rows = ["sep=;", "Username;Score ;Won;Played_at"]
+    rows += [f"p{number};nine;1;" for number in range(2_100)]
+    rows += [";;;", "Žofie;1500.0;yes;2024-01-31 12:00:00+00", "Nova;2;0;2024-01-31 12:00"]
+    file.write_bytes("\r\n".join(rows).encode("utf-16"))
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "g.csv.rejected").symlink_to(victim)
+    done = await bring(sandbox, file, "--timezone", "America/New_York", code=1)
+    assert done == (
+        "2 games came in with 2 new players, 0 were there already, 2,100 rows rejected."
+    )
+    assert await total(database) == (2, 1502)
+    found = await database.fetch("SELECT timestamp, won FROM game_sessions ORDER BY id")
+    assert [(row["timestamp"].hour, row["won"]) for row in found] == [(12, True), (17, False)]
+
+    assert victim.read_text() == "precious"
+    kept = (tmp_path / "g.csv.rejected").read_bytes()
+    first, second, *_, last = kept.decode("utf-8-sig").splitlines()
+    assert kept.startswith(b"\xef\xbb\xbf")
+    assert (first, second, last) == (
+        "line;reason;username;score;won;played_at",
+        "3;score: must be a whole number;p0;nine;1;",
+        "2102;score: must be a whole number;p2099;nine;1;",
+    )
+    # What was rejected and put right comes in.
+    (tmp_path / "again.csv").write_bytes(kept.replace(b"nine", b"9"))
+    assert (await bring(sandbox, tmp_path / "again.csv")).startswith("2,100 games came in")
+    refused = await begin(sandbox, file, "--timezone", "Mars/Base")
+    _, err = await refused.communicate()
+    assert err == b"leaderboard: there is no time zone Mars/Base: write it as in Europe/Berlin\n"
+
+
 async def test_an_import_that_was_killed_goes_on_where_it_was(sandbox, database, tmp_path):
     file = tmp_path / "g.ndjson"
     file.write_text(lines(1, GAMES))

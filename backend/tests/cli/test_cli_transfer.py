@@ -23,6 +23,9 @@ NAMES = [
     "o'Brien",
     'says "hi"',
     "a,b;c",
+    "x;=1+2",
+    "a|-b",
+    "o;'=1",
     "Žofie 龍",
 ]
 
@@ -89,10 +92,13 @@ def test_export(data, tmp_path):
 
         plain = run("export", "players", "-", "--format", "csv", "--data", data)
         assert plain.stdout.startswith("user_id,username,join_date,is_active\n"), plain.stderr
+        marked = export("players", tmp_path / "p.csv", data, "--bom").read_bytes()
+        assert marked.decode("utf-8-sig").replace("\r", "") == plain.stdout
+        assert len(marked) == len(plain.stdout.replace("\n", "\r\n").encode()) + 3
         assert "@example" not in plain.stdout
         full = run("export", "players", "-", "--format", "ndjson", "--emails", "--data", data)
-        assert len(full.stdout.splitlines()) == 50
-        assert json.loads(full.stdout.splitlines()[-1])["email"] == "9@example.com"
+        assert len(full.stdout.splitlines()) == 53
+        assert json.loads(full.stdout.splitlines()[-1])["email"] == "12@example.com"
         assert service.end() == 0
 
     again = run("export", "games", tmp_path / "g.csv", "--data", data)
@@ -104,6 +110,7 @@ def test_export(data, tmp_path):
         ("standings", tmp_path / "no" / "x.csv"),
         ("games", tmp_path / "x.csv", "--board", "global"),
         ("games", tmp_path / "x.csv", "--emails"),
+        ("games", tmp_path / "x.ndjson", "--bom"),
     ):
         refused = run("export", *wrong, "--data", data)
         assert (refused.returncode, refused.stderr.count("\n")) == (1, 1), refused.stderr
@@ -149,10 +156,10 @@ def test_games_go_round(data, cli_seed, tmp_path):
     into = copy(cli_seed, tmp_path / "a")
     with Service(into) as service:
         tried = bring(table, into, "--dry-run")
-        assert "410 players would be new" in tried.stdout
+        assert "413 players would be new" in tried.stdout
         assert service.get("/api/leaderboard/top")[1]["total_players"] == 0
         done = bring(table, into)
-        assert "410 new players, 0 were there already, 0 rows rejected." in done.stdout
+        assert "413 new players, 0 were there already, 0 rows rejected." in done.stdout
         page = service.get("/api/leaderboard/top?limit=1000")[1]["entries"]
         assert [row["username"] for row in page] == [unguard(row["username"]) for row in before]
         again = bring(table, into)  # the same file

@@ -15,11 +15,11 @@ from app.cli.backing import reached
 from app.cli.failures import CliError, describe, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import progress_bar
-from app.cli.transfer.files import new_file, refuse_existing
-from app.cli.transfer.formats import Format, RawJson, choose_format, encoder
+from app.cli.transfer.formats import BYTE_ORDER_MARK, Format, RawJson, choose_format, encoder
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.errors import AppError
+from app.core.files import new_file, refuse_existing
 from app.core.logging import configure_logging
 from app.services import exports
 from app.services.access.callers import OPEN
@@ -49,6 +49,9 @@ def export(
     emails: Annotated[
         bool, typer.Option("--emails", help="Players' e-mail addresses too.")
     ] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV with a mark by which Excel knows UTF-8.")
+    ] = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Write rows to FILE, as they are at one moment; the service goes on meanwhile.
@@ -62,10 +65,15 @@ def export(
         if what is not What.PLAYERS and emails:
             raise CliError("--emails is for players")
         chosen = choose_format(file, format_)
+        if bom and chosen is not Format.CSV:
+            raise CliError("--bom is for CSV")
         if file != "-":
             refuse_existing(Path(file))
+            if not Path(file).absolute().parent.is_dir():
+                raise CliError(f"there is no folder {Path(file).absolute().parent}")
         configure_logging("warning")
         with reached(data) as settings, _opened(file) as out:
+            out.write(BYTE_ORDER_MARK if bom else "")
             rows = asyncio.run(_export(settings, what, (board, season), emails, out, chosen))
         typer.echo(f"{file}: {rows:,} rows.", err=file == "-")
 

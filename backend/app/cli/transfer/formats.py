@@ -1,8 +1,8 @@
 """CSV and NDJSON: how a row is written and read.
 
 CSV is RFC 4180 in UTF-8. An empty cell is a missing value, times are ISO 8601 in UTC, numbers are
-written in full. A text that a spreadsheet would run as a formula gets an apostrophe in front, which
-reading takes away again: see `guard`. NDJSON is one object a line, with nothing to guard.
+written in full. Where a spreadsheet could find a formula in a text there is an apostrophe in front,
+which reading takes away again: see `guard`. NDJSON is one object a line, with nothing to guard.
 """
 
 import csv
@@ -11,14 +11,26 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from app.cli.failures import CliError
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+BYTE_ORDER_MARK = "\ufeff"
+"""By this at a file's start some spreadsheets know UTF-8."""
+
+# A cell begins at the text's start, and in a spreadsheet that takes another character for the
+# separator, or breaks lines, within it. Before the sign may be what spreadsheets pass over.
+_CELL = r"(?:\A|(?<=[;,\t|\r\n]))"
+_PASSED_OVER = "['\" \u00a0\u3000]*"
+_SIGN = "[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"{_CELL}(?={_PASSED_OVER}{_SIGN})")
+_GUARDED = re.compile(rf"{_CELL}'(?={_PASSED_OVER}{_SIGN})")
+
+_JSON_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_FORMULA_IN_JSON = re.compile(rf"({_CELL}{_PASSED_OVER})({_SIGN})")
 
 
 class Format(StrEnum):
@@ -47,14 +59,25 @@ def choose_format(name: str, given: Format | None) -> Format:
 
 
 def guard(text: str) -> str:
-    """A text as a CSV cell that no spreadsheet takes for a formula: `=cmd()` is `'=cmd()`. Texts
-    that look guarded already get one apostrophe more, so that `unguard` gives back any text."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """A text as a CSV cell in which no spreadsheet finds a formula: `=cmd()` is `'=cmd()`, and
+    `a;=cmd()` is `a;'=cmd()`. What looks guarded already gets one apostrophe more, so that
+    `unguard` gives back any text."""
+    return _FORMULA.sub("'", text)
 
 
 def unguard(cell: str) -> str:
     """The text of which `guard` made the cell; cells of other programs as they are."""
-    return cell[1:] if _GUARDED.match(cell) else cell
+    return _GUARDED.sub("", cell)
+
+
+def guard_json(text: str) -> str:
+    """The same JSON, in whose texts no spreadsheet finds a formula: `=` is written as an escape."""
+    return _JSON_TEXT.sub(_without_formulas, text)
+
+
+def _without_formulas(text: re.Match[str]) -> str:
+    body = _FORMULA_IN_JSON.sub(lambda found: f"{found[1]}\\u{ord(found[2]):04x}", text[1])
+    return f'"{body}"'
 
 
 def encode_moment(at: datetime) -> str:
@@ -62,10 +85,11 @@ def encode_moment(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def encoder(format_: Format, columns: Sequence[str]) -> tuple[str, Encode]:
+def encoder(format_: Format, columns: Sequence[str], separator: str = ",") -> tuple[str, Encode]:
     """What stands on top of the file, and how rows of these columns become text."""
     if format_ is Format.CSV:
-        return _csv([columns]), _csv
+        write = partial(_csv, separator=separator)
+        return write([columns]), write
 
     def encode(rows: Iterable[Sequence[Value]]) -> str:
         return "".join(_object(columns, row) for row in rows)
@@ -73,9 +97,10 @@ def encoder(format_: Format, columns: Sequence[str]) -> tuple[str, Encode]:
     return "", encode
 
 
-def _csv(rows: Iterable[Sequence[Value]]) -> str:
+def _csv(rows: Iterable[Sequence[Value]], separator: str) -> str:
     text = StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows([_cell(each) for each in row] for row in rows)
+    writer = csv.writer(text, lineterminator="\r\n", delimiter=separator)
+    writer.writerows([_cell(each) for each in row] for row in rows)
     return text.getvalue()
 
 
@@ -88,7 +113,7 @@ def _cell(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return encode_moment(value)
-    return value.text if isinstance(value, RawJson) else repr(value)
+    return guard_json(value.text) if isinstance(value, RawJson) else repr(value)
 
 
 def _object(columns: Sequence[str], row: Sequence[Value]) -> str:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
-from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import asyncpg
 import typer
@@ -19,7 +18,8 @@ from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import progress_bar
 from app.cli.transfer.formats import Format, choose_format
 from app.cli.transfer.rejected import Rejected
-from app.cli.transfer.rows import Row, check_header, read_header, read_rows
+from app.cli.transfer.rows import COLUMNS, Reading, Row, check_header, read_rows
+from app.cli.transfer.source import Layout, find_layout, open_text
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.errors import AppError, DatabaseAway
@@ -29,6 +29,9 @@ from app.services.imports import BATCH, Game, Importer, look_up, settings_for_im
 from app.services.service import open_service
 
 _AGAIN = "Run it again: no game counts twice."
+
+BATCH_CHARACTERS = 4_000_000
+"""Of rows that are in memory at once, together."""
 
 INDEX_SECONDS = 120.0
 """For an index that has to be built first."""
@@ -49,10 +52,15 @@ def import_(
     format_: Annotated[
         Format | None, typer.Option("--format", show_default="by the file's ending")
     ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Of times without an offset, as in Europe/Berlin."),
+    ] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Bring in games of another system, beside a running service or without one.
 
+    In CSV a comma, a semicolon, a tab or | is between columns; UTF-16 is taken as well as UTF-8.
     A row has score and username (else user_id), and may have game_mode, played_at, duration_ms,
     won, metadata and submission_id. The file's order decides who reached a score first. Players
     who are not there are made. Run again with the same file, or with one that has grown at its
@@ -64,12 +72,17 @@ def import_(
         chosen = choose_format(file.name, format_)
         if not file.is_file():
             raise CliError(f"there is no file {file}")
+        layout = find_layout(file, chosen, frozenset(COLUMNS))
         if chosen is Format.CSV:
-            check_header(read_header(file))
+            check_header(layout.header)
+        source = _Source(file, chosen, layout, _zone(timezone))
         configure_logging("warning")
-        with reached(data) as settings, Rejected(file, chosen, is_kept=not dry_run) as rejected:
+        with (
+            reached(data) as settings,
+            Rejected(file, chosen, layout, is_kept=not dry_run) as rejected,
+        ):
             do = _check if dry_run else _store
-            said = asyncio.run(_on_database(do, settings, _Source(file, chosen), rejected))
+            said = asyncio.run(_on_database(do, settings, source, rejected))
         typer.echo(f"{said}, {rejected.count:,} rows rejected.")
         if rejected.count and not dry_run:
             typer.echo(f"leaderboard: they are in {rejected.path}", err=True)
@@ -77,27 +90,52 @@ def import_(
         raise typer.Exit(1)
 
 
+def _zone(name: str | None) -> ZoneInfo | None:
+    """Raises CliError."""
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise CliError(f"there is no time zone {name}: write it as in Europe/Berlin") from error
+
+
 class _Source:
     """The file, read a batch at a time."""
 
-    def __init__(self, path: Path, format_: Format) -> None:
+    def __init__(self, path: Path, format_: Format, layout: Layout, zone: ZoneInfo | None) -> None:
         self.path = path
         self._format = format_
+        self._layout = layout
+        self._zone = zone
 
     def batches(self, settings: Settings, known: Rows) -> Iterator[list[Row]]:
-        """Those rows that are not in. Told on a bar."""
+        """Those rows that are not in. Told on a bar. Raises CliError."""
         size = self.path.stat().st_size
+        reading = Reading(self._layout, settings, known, self._zone)
         with (
-            self.path.open("rb") as read,
-            # What is no UTF-8 is its row's fault alone.
-            TextIOWrapper(read, "utf-8-sig", errors="surrogateescape", newline="") as file,
+            open_text(self.path, self._layout) as (read, file),
             progress_bar(f"bytes of {self.path.name}") as advance,
         ):
-            rows = read_rows(file, self._format, settings, known)
-            while batch := list(islice(rows, BATCH)):
-                yield batch
-                advance(read.tell(), size)
+            try:
+                for batch in _in_batches(read_rows(file, self._format, reading)):
+                    yield batch
+                    advance(read.tell(), size)
+            except UnicodeDecodeError as error:
+                raise CliError(f"{self.path} is cut off in the middle of a letter") from error
             advance(size, size)
+
+
+def _in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows that are few and small enough to be in memory at once."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.size
+        if len(batch) == BATCH or size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 _Do = Callable[[Settings, _Source, Rejected], Awaitable[str]]

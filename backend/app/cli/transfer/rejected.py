@@ -8,10 +8,11 @@ from typing import Self, TextIO
 
 import typer
 
-from app.cli.transfer.files import new_file
-from app.cli.transfer.formats import Format, RawJson, encoder
-from app.cli.transfer.rows import IGNORED, Row, read_header
+from app.cli.transfer.formats import BYTE_ORDER_MARK, Format, RawJson, encoder
+from app.cli.transfer.rows import IGNORED, Row
+from app.cli.transfer.source import Layout
 from app.core.exact_json import pieces
+from app.core.files import new_file
 
 SHOWN = 20
 """Rows that are told one by one."""
@@ -19,13 +20,13 @@ SHOWN = 20
 
 class Rejected:
     """FILE.rejected: in FILE's format, with `line` and `reason` in front, so that it can be put
-    right and imported. There is none if no row is rejected; an older one is replaced."""
+    right and imported; in UTF-8. There is none if no row is rejected; an older one is replaced."""
 
-    def __init__(self, file: Path, format_: Format, *, is_kept: bool) -> None:
+    def __init__(self, file: Path, format_: Format, layout: Layout, *, is_kept: bool) -> None:
         self.path = file.with_name(f"{file.name}.rejected")
         self.count = 0
-        self._file = file
         self._format = format_
+        self._layout = layout
         self._is_kept = is_kept
         self._stack = ExitStack()
         self._out: TextIO | None = None
@@ -44,14 +45,15 @@ class Rejected:
 
     def _write(self, row: Row, reason: str) -> None:
         if self._out is None:
-            self._out = self._stack.enter_context(new_file(self.path))
+            self._out = self._stack.enter_context(new_file(self.path, replaces=True))
             if self._format is Format.CSV:
-                header = read_header(self._file)
-                self._header = ("line", "reason", *(each for each in header if each not in IGNORED))
-                self._out.write(encoder(self._format, self._header)[0])
+                header = [each for each in self._layout.header if each not in IGNORED]
+                self._header = ("line", "reason", *header)
+                self._out.write(BYTE_ORDER_MARK if self._layout.has_mark else "")
+                self._out.write(encoder(self._format, self._header, self._layout.separator)[0])
         given = row.given | {"line": row.line, "reason": reason}
         if self._format is Format.CSV:
-            _, encode = encoder(self._format, self._header)
+            _, encode = encoder(self._format, self._header, self._layout.separator)
             text = encode([[given.get(name) for name in self._header]])
         else:
             names = ("line", "reason", *(name for name in row.given if name not in IGNORED))

@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from decimal import Decimal
 from typing import Any, NamedTuple, TextIO
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from app.api.metadata import encode_metadata, is_deeper
 from app.cli.failures import CliError
 from app.cli.transfer.formats import Format, unguard
+from app.cli.transfer.source import MAX_LINE, Layout, Lines, TooLongError
 from app.core.config import Settings
 from app.core.errors import InvalidInput
-from app.core.exact_json import read_exactly
+from app.core.exact_json import read_exactly, to_whole
 from app.schemas.common import UserId
+from app.schemas.moments import parse_moment
 from app.schemas.scores import ScoreSubmission
 from app.schemas.users import Username
 from app.services.imported import Rows
@@ -28,11 +31,27 @@ MAX_DEPTH = 200
 """Of a row; its metadata is bounded by MAX_JSON_DEPTH."""
 
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
-_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 _NUMBERS = ("user_id", "score", "duration_ms")
 
-IGNORED = ("session_id", "line", "reason")
-"""What `export` and a file of rejected rows have beside a game."""
+_WON = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
+}
+"""What other programs write for a game that was won or lost, in small letters."""
+
+_WORDS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false, yes or no, 1 or 0",
+    "dict_type": "must be an object",
+    "extra_forbidden": "means nothing here",
+}
+
+TOO_LONG = f"row: is longer than {MAX_LINE:,} characters"
+
+IGNORED = ("", "session_id", "line", "reason")
+"""What `export` and a file of rejected rows have beside a game, and a column without a name."""
 
 
 class GameRow(ScoreSubmission):
@@ -42,7 +61,7 @@ class GameRow(ScoreSubmission):
     username: Username | None = None
 
 
-_COLUMNS = (*GameRow.model_fields, *IGNORED)
+COLUMNS = (*GameRow.model_fields, *IGNORED)
 
 
 class Row(NamedTuple):
@@ -52,93 +71,175 @@ class Row(NamedTuple):
     given: dict[str, Any]
     game: Game | None
     problem: str
+    size: int
+    """Characters that it takes in the file."""
 
 
-def read_rows(file: TextIO, format_: Format, settings: Settings, known: Rows) -> Iterator[Row]:
-    """The rows in order, without those that are in by now."""
-    read = _read_csv if format_ is Format.CSV else _read_ndjson
-    for number, (line, given, problem) in enumerate(read(file), 1):
-        if number in known:
+class Reading(NamedTuple):
+    """What rows are read with."""
+
+    layout: Layout
+    settings: Settings
+    known: Rows
+    """Rows that are in by now."""
+    zone: ZoneInfo | None = None
+    """Of times without an offset."""
+
+
+class _Read(NamedTuple):
+    """A row as it stands in the file. `problem` is None where there is nothing in it."""
+
+    line: int
+    given: dict[str, Any]
+    problem: str | None
+    size: int
+
+
+def read_rows(file: TextIO, format_: Format, reading: Reading) -> Iterator[Row]:
+    """The rows in order, without those that are in by now. Raises CliError."""
+    lines = Lines(file)
+    read = _read_csv(lines, reading.layout) if format_ is Format.CSV else _read_ndjson(lines)
+    for number, (line, given, problem, size) in enumerate(read, 1):
+        if problem is None or number in reading.known:
             continue
         if problem:
-            yield Row(line, given, None, problem)
+            yield Row(line, given, None, problem, size)
             continue
         try:
             wanted = {name: value for name, value in given.items() if name not in IGNORED}
-            game = _check(number, _typed(wanted) if format_ is Format.CSV else wanted, settings)
+            typed = _typed_cells(wanted) if format_ is Format.CSV else _typed(wanted)
+            game = _check(number, _in_zone(typed, reading.zone), reading.settings)
         except InvalidInput as error:
-            yield Row(line, given, None, error.detail)
+            yield Row(line, given, None, error.detail, size)
         else:
-            yield Row(line, given, game, "")
+            yield Row(line, given, game, "", size)
 
 
-def read_header(path: Path) -> list[str]:
-    """The names of a CSV file's columns. Raises CliError."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        try:
-            return next(csv.reader(file), [])
-        except csv.Error as error:
-            raise CliError(f"{path} is not CSV: {error}") from error
-
-
-def _read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any], str]]:
-    reader = csv.reader(file)
-    header = next(reader, [])
+def _read_csv(lines: Lines, layout: Layout) -> Iterator[_Read]:
+    """Empty lines are no rows; rows of separators alone count as rows, in which nothing is: a file
+    that was imported before is known by the numbers of its rows."""
+    reader = csv.reader(lines, delimiter=layout.separator)
+    for _ in range(layout.lines_above):
+        next(lines)
+    lines.begin_row()
+    next(reader, None)
+    header = layout.header
     while True:
-        line = reader.line_num + 1
+        line = lines.number + 1
+        lines.begin_row()
         try:
             cells = next(reader, None)
+        except TooLongError:
+            yield _Read(line, {}, TOO_LONG, lines.size)
+            continue
         except csv.Error as error:
-            yield line, {}, f"row: {error}"
+            yield _Read(line, {}, f"row: {error}", lines.size)
             continue
         if cells is None:
             return
         given = dict(zip(header, map(unguard, cells), strict=False))
-        if len(cells) == len(header):
-            yield line, given, ""
-        elif cells:
-            yield line, given, f"row: has {len(cells)} cells where the header has {len(header)}"
+        if not any(map(str.strip, cells)):
+            if cells:
+                yield _Read(line, {}, None, lines.size)
+        elif len(cells) == len(header):
+            yield _Read(line, given, "", lines.size)
+        else:
+            problem = f"row: has {len(cells)} cells where the header has {len(header)}"
+            yield _Read(line, given, problem, lines.size)
 
 
 def check_header(header: Sequence[str]) -> None:
     """Raises CliError if the columns are not those of games."""
-    unknown = [name for name in header if name not in _COLUMNS]
-    if unknown or len(set(header)) < len(header):
+    named = [name for name in header if name]
+    unknown = [name for name in named if name not in COLUMNS]
+    if unknown or len(set(named)) < len(named):
         names = ", ".join(unknown) or "one of them twice"
-        raise CliError(f"columns that mean nothing here: {names} (known: {', '.join(_COLUMNS)})")
+        raise CliError(
+            f"columns that mean nothing here: {names} (known: {', '.join(COLUMNS)}; between "
+            "columns a comma, a semicolon, a tab or |)"
+        )
     if "score" not in header or not {"username", "user_id"} & set(header):
         raise CliError("the first line must name the columns: score, username or user_id, ...")
 
 
-def _read_ndjson(file: TextIO) -> Iterator[tuple[int, dict[str, Any], str]]:
-    for line, text in enumerate(file, 1):
-        if not text.strip():
-            continue
+def _read_ndjson(lines: Lines) -> Iterator[_Read]:
+    while True:
+        lines.begin_row()
         try:
-            given = read_exactly(text)
-        except (ValueError, RecursionError):
-            yield line, {"text": text.rstrip("\n")}, "row: is not JSON"
+            text = next(lines, None)
+        except TooLongError:
+            yield _Read(lines.number, {}, TOO_LONG, lines.size)
             continue
-        if is_deeper(given, MAX_DEPTH):
-            yield line, {"text": text.rstrip("\n")}, "row: is nested too deep"
-        elif isinstance(given, dict):
-            yield line, given, ""
-        else:
-            yield line, {"text": text.rstrip("\n")}, "row: is not an object"
+        if text is None:
+            return
+        if text.strip():
+            yield _Read(lines.number, *_object(text), lines.size)
 
 
-def _typed(cells: dict[str, str]) -> dict[str, Any]:
+def _object(text: str) -> tuple[dict[str, Any], str]:
+    """What a line of NDJSON holds, and the problem with it."""
+    as_it_is = {"text": text.rstrip("\r\n")}
+    try:
+        given = read_exactly(text)
+    except (ValueError, RecursionError):
+        return as_it_is, "row: is not JSON"
+    if is_deeper(given, MAX_DEPTH):
+        return as_it_is, "row: is nested too deep"
+    return (given, "") if isinstance(given, dict) else (as_it_is, "row: is not an object")
+
+
+def _typed_cells(cells: dict[str, str]) -> dict[str, Any]:
     """Cells as what they say; what they should not say stays text, and is refused as such."""
-    row: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
+    row: dict[str, Any] = {name: cell for name, cell in cells.items() if cell.strip()}
+    for name in (*_NUMBERS, "won", "played_at", "game_mode"):
+        if name in row:
+            row[name] = row[name].strip()
     for name in _NUMBERS:
-        if name in row and _INTEGER.fullmatch(row[name]):
-            row[name] = int(row[name])
-    if "won" in row:
-        row["won"] = {"true": True, "false": False}.get(row["won"].lower(), row["won"])
+        if name in row and _NUMBER.fullmatch(row[name]):
+            row[name] = Decimal(row[name])
     if "metadata" in row:
         with suppress(ValueError, RecursionError):
             row["metadata"] = read_exactly(row["metadata"])
-    return row
+    return _typed(row)
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose whole numbers are integers, and whose `won` is a boolean."""
+    typed = {name: to_whole(value) if name in _NUMBERS else value for name, value in row.items()}
+    if "won" in typed:
+        typed["won"] = _WON.get(str(typed["won"]).lower(), typed["won"])
+    return typed
+
+
+def _in_zone(row: dict[str, Any], zone: ZoneInfo | None) -> dict[str, Any]:
+    """The row with an offset at its time. Raises InvalidInput."""
+    text = row.get("played_at")
+    if not _has_no_offset(text):
+        return row
+    if zone is None:
+        raise InvalidInput.field(
+            "played_at", "has no offset from UTC: write one, such as Z, or give --timezone"
+        )
+    at = datetime.fromisoformat(str(text).upper())
+    if at.replace(tzinfo=zone).utcoffset() != at.replace(tzinfo=zone, fold=1).utcoffset():
+        raise InvalidInput.field(
+            "played_at",
+            f"is not one moment in {zone.key}, where clocks were changed then: write its offset",
+        )
+    return row | {"played_at": at.replace(tzinfo=zone).isoformat()}
+
+
+def _has_no_offset(text: object) -> bool:
+    """Whether it is a good time but for the offset that is missing."""
+    try:
+        parse_moment(text, UTC)
+    except ValueError:
+        return False
+    try:
+        parse_moment(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
@@ -183,5 +284,6 @@ def _in_the_past(at: datetime) -> datetime:
 def _say(error: ValidationError) -> str:
     """Each field with what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'row'}: {each['msg']}" for each in error.errors()
+        f"{'.'.join(map(str, each['loc'])) or 'row'}: {_WORDS.get(each['type'], each['msg'])}"
+        for each in error.errors()
     )

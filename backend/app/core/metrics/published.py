@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from app.core.files import new_file
 from app.core.metrics.exposition import Told, render, tell
 from app.core.metrics.families import Source
 from app.core.supervisor import Supervisor
@@ -73,9 +74,8 @@ class Metrics:
 
 def _replace(path: Path, text: str) -> None:
     """Whole or not at all, for who reads at the same time."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(path)
+    with new_file(path, replaces=True, is_durable=False) as file:
+        file.write(text)
 
 
 @asynccontextmanager
