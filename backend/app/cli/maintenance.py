@@ -20,6 +20,7 @@ from app.core.logging import configure_logging
 from app.core.redis import create_client
 from app.services.boards import Boards
 from app.services.rank_index.index import IndexAway, RankIndex
+from app.services.rank_index.rebuild import Outcome
 from app.services.rank_index.rebuild import rebuild as rebuild_index
 from app.services.verify import verify as find_differences
 
@@ -62,8 +63,8 @@ async def rebuild_all(settings: Settings) -> None:
     try:
         for board in (await Boards.load(engine)).open:
             with progress_bar(f"index of {board.slug}") as advance:
-                built = await rebuild_index(RankIndex(client, settings, board), engine, advance)
-            if not built:
+                outcome = await rebuild_index(RankIndex(client, settings, board), engine, advance)
+            if outcome is not Outcome.BUILT:
                 raise CliError(f"the index of {board.slug} is being rebuilt by somebody else")
             typer.echo(f"The index of {board.slug} is rebuilt.")
     except IndexAway as error:

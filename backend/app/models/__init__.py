@@ -6,6 +6,7 @@ from app.models.base import Base, event_ids
 from app.models.board import Board, Season
 from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
 from app.models.imported import Import, ImportedRows
+from app.models.index_mark import IndexMark
 from app.models.leaderboard_entry import LeaderboardEntry
 from app.models.standings_sample import StandingsSample
 from app.models.user import User
@@ -19,6 +20,7 @@ __all__ = [
     "GameSession",
     "Import",
     "ImportedRows",
+    "IndexMark",
     "LeaderboardEntry",
     "PlayerEvent",
     "Season",

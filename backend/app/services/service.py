@@ -98,6 +98,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
         stack.push_async_callback(streams.aclose)
 
+        # What brings trust back must not wait behind those who ask PostgreSQL meanwhile.
+        keeping = create_engine(settings.model_copy(update={"database_pool_size": 2}))
+        stack.push_async_callback(keeping.dispose)
         slow_lane = SlowLane(settings)
         stack.push_async_callback(slow_lane.close)
         standings, keepers, samplers, ladders = [], [], [], []
@@ -105,7 +108,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             index = RankIndex(client, settings, board)
             runs.indexes.append(index)
             follower = Follower(index, streams, engine, settings)
-            keeper = Keeper(index, follower, engine, settings)
+            keeper = Keeper(index, follower, keeping, settings)
             sql = SqlStandings(engine, slow_lane, board)
             standings.append(Standings(board, index, follower, sql, settings))
             keepers.append(keeper)
@@ -165,10 +168,12 @@ class Runs:
         self.indexes: list[RankIndex] = []
 
     def see(self, run_id: str) -> None:
-        if self._run_id and run_id != self._run_id:
-            for index in self.indexes:
-                index.distrust("Redis was restarted")
+        is_other = self._run_id and run_id != self._run_id
         self._run_id = run_id
+        for index in self.indexes:
+            index.run_id = run_id
+            if is_other:
+                index.distrust("Redis was restarted")
 
 
 async def _start_database(settings: Settings) -> None:

@@ -247,13 +247,10 @@ class Standings:
             if page is not None:
                 return page
         try:
-            window = await self._window(RankSpan(offset, offset + limit - 1))
+            return await self._page_from_window(RankSpan(offset, offset + limit - 1))
         except IndexAway:
             self.reads.database += 1
             return await self._page_by_sql(limit, offset)
-        totals = Totals(window.players, window.version)
-        ranked = list(enumerate(window.members, offset + 1))
-        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
 
     def _page_from_mirror(self, limit: int, offset: int) -> Page | None:
         """From memory. Rows are encoded again only if one of the best ones changed, the head
@@ -286,17 +283,12 @@ class Standings:
         """The player and up to `radius` neighbours on each side. Raises UnknownPlayer,
         NotRanked."""
         try:
-            window = await self._window(Neighbourhood(user_id, radius))
+            return await self._page_from_window(Neighbourhood(user_id, radius))
         except IndexAway:
-            window = None
-        if window is None or window.first is None:
             async with within(PATIENCE_SECONDS):
                 found = await self._rank_by_sql(user_id)
                 offset = max(0, found.rank - 1 - radius)
                 return await self._page_by_sql(found.rank + radius - offset, offset)
-        totals = Totals(window.players, window.version)
-        ranked = list(enumerate(window.members, window.first + 1))
-        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
 
     async def _page_by_sql(self, limit: int, offset: int) -> Page:
         page = await self._sql.page(limit, offset)
@@ -306,27 +298,33 @@ class Standings:
         )
         return self._make_page(page.totals, entries, Source.DATABASE)
 
-    async def _window(self, wanted: RankSpan | Neighbourhood) -> Window:
-        """From the index, in a call shared with whoever waits too. Raises IndexAway."""
+    async def _page_from_window(self, wanted: RankSpan | Neighbourhood) -> Page:
+        """From the index, in a call shared with whoever waits too. Raises IndexAway, also for
+        neighbours of a player whom the index doesn't know."""
         if not self.index.available:
             raise IndexAway(self.index.reason)
-        return await self._windows.get(wanted)
+        window = await self._windows.get(wanted)
+        if window.first is None:
+            raise IndexAway("the player is not in the index")
+        totals = Totals(window.players, window.version)
+        ranked = list(enumerate(window.members, window.first + 1))
+        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
 
     async def among(self, user_ids: Sequence[int]) -> Page:
         """These players with their true ranks, best first; players without one left out."""
         unique = list(dict.fromkeys(user_ids))
         try:
             ranks = await self.index.ranks(unique)
+            ranked = sorted(
+                (standing.rank, standing.member)
+                for standing in ranks.standings
+                if standing.rank is not None
+            )
+            totals = Totals(ranks.players, ranks.version)
+            return self._make_page(totals, await self._encode(ranked), Source.INDEX)
         except IndexAway:
             self.reads.database += 1
             return await self._among_by_sql(unique)
-        ranked = sorted(
-            (standing.rank, standing.member)
-            for standing in ranks.standings
-            if standing.rank is not None
-        )
-        totals = Totals(ranks.players, ranks.version)
-        return self._make_page(totals, await self._encode(ranked), Source.INDEX)
 
     async def _among_by_sql(self, user_ids: Sequence[int]) -> Page:
         async with within(PATIENCE_SECONDS):
@@ -347,20 +345,23 @@ class Standings:
         return self._make_page(found.totals, entries, Source.DATABASE)
 
     async def _encode(self, ranked: Sequence[tuple[int, bytes]]) -> bytes:
-        """Rows of (rank, member); names and games come from the folds, totals from the index."""
-        self.reads.index += 1
+        """Rows of (rank, member); names and games come from the folds, totals from the index.
+        Raises IndexAway if there are players whom the database lacks."""
         places = [
             (rank, decode_member(member, descending=self.board.descending))
             for rank, member in ranked
         ]
         players = await self.named([place.user_id for _, place in places])
-        return b",".join(
-            encode_entry(
-                rank, encode_details(named.fold, named.username, total_score=place.total_score)
-            )
-            for rank, place in places
-            if (named := players[place.user_id]).fold is not None
-        )
+        entries = []
+        for rank, place in places:
+            named = players.get(place.user_id)
+            if named is None or named.fold is None:
+                self.index.ghosts.add(place.user_id)
+                raise IndexAway(f"player {place.user_id} is in the index alone")
+            details = encode_details(named.fold, named.username, total_score=place.total_score)
+            entries.append(encode_entry(rank, details))
+        self.reads.index += 1
+        return b",".join(entries)
 
     def _make_page(self, totals: Totals, entries: bytes, source: Source) -> Page:
         body = encode_list(

@@ -3,7 +3,9 @@
 import asyncio
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
@@ -26,12 +28,22 @@ from app.services.rank_index.keys import (
     locate,
     split,
 )
+from app.services.rank_index.past import Past
 
 UNRANKED = 0xFFFF_FFFF
 """What the scripts answer for "no rank"."""
 
 MEMBERS_PER_CALL = 4_000
 """Members read by one script call: a millisecond or two of Redis' time."""
+
+POSITION = 2
+"""Where the position stands in an answer, after the epoch."""
+RETIRED_EPOCHS = 8
+HEARTBEAT_MS = 60_000
+
+_STATE_FIELDS = (
+    "epoch", "position", "version", "watermark", "mark", "lineage", "building", "condemned"
+)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -79,13 +91,20 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Which epoch is read, how many steps it has taken, its newest version, and up to which
-    event nothing is missing in it (as `tail.Watermark` encodes it)."""
+    """Which epoch is read, how many steps it has taken, its newest version, up to which event
+    nothing is missing in it (as `tail.Watermark` encodes it), and what it knows of its database.
+
+    `building` is the epoch that is being built, empty if there is none. A condemned epoch must be
+    built anew.
+    """
 
     epoch: str
     position: int
     version: int
     watermark: str
+    past: Past
+    building: str
+    is_condemned: bool
 
 
 class RankSpan(NamedTuple):
@@ -184,8 +203,17 @@ class RankIndex:
         self._chunk = settings.index_chunk
         self._scripts = {
             name: Script(client, f"{name}.lua")
-            for name in ("apply", "ranks", "windows", "places", "promote", "forget", "settle")
-        }
+            for name in (
+                "apply", "ranks", "windows", "places", "promote", "forget", "settle", "abandon"
+            )
+        }  # fmt: skip
+        self.run_id = ""
+        """Of the server that answered last, as the newest connection was told."""
+        self._seen = ("", 0)
+        """The newest epoch and position that an answer had."""
+        self._retired: deque[str] = deque(maxlen=RETIRED_EPOCHS)
+        self.ghosts: set[int] = set()
+        """Players of whom the database knew nothing when a page showed them; for the keeper."""
         self._doubts = 1
         self._trusted_at = 0
         self.reason = "starting"
@@ -210,6 +238,8 @@ class RankIndex:
         if self.available:
             log.warning("index not trusted", board=self.board.slug, reason=reason)
         self._doubts += 1
+        self._seen = ("", 0)
+        self._retired.clear()
         self.reason = reason
         self._trusted.clear()
         for callback in self.on_distrust:
@@ -227,10 +257,26 @@ class RankIndex:
         """Returns once reads may be answered from here."""
         await self._trusted.wait()
 
+    async def condemn(self, epoch: str, reason: str) -> None:
+        """Ends trust in an epoch on every worker, for good: only a rebuild helps."""
+        self.distrust(reason)
+        with self.asking():
+            await self.client.hset(self.state_key, "condemned", epoch)
+
     # Calls
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """For commands to Redis: whatever it can't do ends trust. Raises IndexAway."""
+        try:
+            yield
+        except AWAY as error:
+            self.distrust(f"{type(error).__name__}: {error}")
+            raise IndexAway(self.reason) from error
 
     async def call(self, script: str, *args: bytes | str | int) -> list[Any]:
         """Runs a script on this board, trusted or not. Raises IndexAway."""
+        seen = self._seen
         try:
             answer: list[Any] = await self._scripts[script](self.state_key, self.prefix, *args)
         except AWAY as error:
@@ -239,7 +285,46 @@ class RankIndex:
         if answer[0] == 0:
             self.distrust("the index is missing")
             raise IndexAway(self.reason)
+        if len(answer) > POSITION:
+            self._observe(seen, answer[1].decode(), answer[POSITION])
         return answer
+
+    def _observe(self, seen: tuple[str, int], epoch: str, position: int) -> None:
+        """Compares an answer with what had been seen before it was asked for. A server that
+        forgot steps which it had told is not believed. Raises IndexAway."""
+        is_old_epoch = epoch in self._retired
+        if (epoch == seen[0] and position < seen[1]) or (
+            is_old_epoch and seen[0] not in ("", epoch)
+        ):
+            self.distrust("the index went back in time")
+            raise IndexAway(self.reason)
+        known, newest = self._seen
+        if epoch == known:
+            self._seen = (epoch, max(position, newest))
+        elif not is_old_epoch:
+            if known:
+                self._retired.append(known)
+            self._seen = (epoch, position)
+
+    async def check_writable(self) -> None:
+        """Whether Redis takes writes and keeps them. Raises IndexAway.
+
+        Reads go on where writes are refused (a replica, a full memory, a failing disk), but then
+        the index grows old and no read shows it.
+        """
+        with self.asking():
+            async with self.client.pipeline(transaction=False) as pipe:
+                pipe.set(self.prefix + "heartbeat", 1, px=HEARTBEAT_MS)
+                pipe.info("memory")
+                _, memory = await pipe.execute()
+        policy = memory.get("maxmemory_policy", "")
+        if memory.get("maxmemory") and policy.startswith("allkeys"):
+            self.distrust(f"Redis may drop the index: its maxmemory-policy is {policy}")
+            # Parts may be gone by now: the index has to be built anew under another policy.
+            state = await self.state()
+            if state is not None:
+                await self.condemn(state.epoch, self.reason)
+            raise IndexAway(self.reason)
 
     async def _read(self, script: str, *args: bytes | str | int) -> list[Any]:
         doubts = self._doubts
@@ -266,9 +351,13 @@ class RankIndex:
         self.apply_seconds.observe(time.perf_counter() - started)
         return Applied(position, version, players, ranks)
 
-    async def load(self, folds: Sequence[IndexedFold]) -> None:
-        """Brings folds into the epoch that is being built, and only there."""
-        await self.call("apply", "building", 0, 0, *self._pack(folds))
+    async def load(self, folds: Sequence[IndexedFold]) -> bool:
+        """Brings folds into the epoch that is being built, and only there. False if none is."""
+        with self.asking():
+            (is_building,) = await self._scripts["apply"](
+                self.state_key, self.prefix, "building", 0, 0, *self._pack(folds)
+            )
+        return bool(is_building)
 
     def _pack(self, folds: Sequence[IndexedFold]) -> tuple[bytes, bytes]:
         """The folds and their details as `apply.lua` reads them: two arguments, whatever the
@@ -334,27 +423,43 @@ class RankIndex:
 
     async def state(self) -> State | None:
         """Where the index is; None if there is none. Raises IndexAway."""
-        try:
-            found = await self.client.hmget(
-                self.state_key, "epoch", "position", "version", "watermark"
-            )
-        except AWAY as error:
-            self.distrust(f"{type(error).__name__}: {error}")
-            raise IndexAway(self.reason) from error
+        seen = self._seen
+        with self.asking():
+            found = await self.client.hmget(self.state_key, *_STATE_FIELDS)
         if found[0] is None:
             return None
-        epoch, position, version, watermark = (
-            each.decode() if isinstance(each, bytes) else each or "0" for each in found
+        epoch, position, version, watermark, mark, lineage, building, condemned = (
+            each.decode() if isinstance(each, bytes) else "" for each in found
         )
-        return State(epoch, int(position), int(version), watermark)
+        self._observe(seen, epoch, int(position))
+        return State(
+            epoch,
+            int(position),
+            int(version),
+            watermark,
+            Past(mark, lineage),
+            building,
+            condemned == epoch,
+        )
 
-    async def promote(self, epoch: str, version: int, watermark: str) -> str | None:
+    async def promote(self, epoch: str, version: int, watermark: str, past: Past) -> str | None:
         """Switches readers to the epoch that was built. The old epoch; None if superseded."""
-        try:
+        with self.asking():
             old = await self._scripts["promote"](
-                self.state_key, self.prefix, epoch, version, watermark
+                self.state_key, self.prefix, epoch, version, watermark, past.mark, past.lineage
             )
-        except AWAY as error:
-            self.distrust(f"{type(error).__name__}: {error}")
-            raise IndexAway(self.reason) from error
         return None if old == -1 else old.decode()
+
+    async def settle(
+        self, epoch: str, position: int, run_id: str, watermark: str, past: Past
+    ) -> bool:
+        """Moves the watermark on. False if the index is not what the sweep relied on any more."""
+        _, is_moved = await self.call(
+            "settle", epoch, position, run_id, watermark, past.mark, past.lineage
+        )
+        return bool(is_moved)
+
+    async def abandon(self, building: str, token: str = "") -> bool:
+        """Forgets an epoch that nobody builds any more. `token`: of the lock, if it is ours."""
+        _, is_abandoned = await self.call("abandon", building, token)
+        return bool(is_abandoned)

@@ -1,28 +1,42 @@
 """Keeps the index complete: earns its trust back, sweeps the ledger's tail, rebuilds it."""
 
 import asyncio
-import secrets
+import time
+from collections import deque
+from collections.abc import Sequence
 
+import asyncpg
 import structlog
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import is_away, raw_connection
 from app.services import ledger
 from app.services.rank_index.follower import Follower
-from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
-from app.services.rank_index.rebuild import rebuild
-from app.services.rank_index.tail import Watermark, read_tail, take_mark, wait_settled
+from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex, State
+from app.services.rank_index.past import Past, add_mark, find_break, overtake, read_lineage
+from app.services.rank_index.rebuild import Lock, Outcome, forget_old_epochs, rebuild
+from app.services.rank_index.tail import (
+    Mark,
+    Watermark,
+    is_settled,
+    margin,
+    read_tail,
+    take_mark,
+)
 from app.services.rows import encode_details
 
 log = structlog.get_logger(__name__)
 
 CHUNK = 1_000
 RETRY_SECONDS = 0.1
-SETTLE_SECONDS = 0.2
-"""A writer's transaction takes milliseconds; for a long one the next sweep looks again."""
+LONGEST_RETRY_SECONDS = 2.0
+LOOKS_PER_SWEEP = 2
+"""Whoever wrote an event has this share of a sweep's time to bring it into the index."""
+FAULTS_AT_ONCE = 3
+FAULTS_SECONDS = 60.0
+FAULTS_PAUSE = 5.0
+"""An index that was found wrong so often in a minute is built anew after a pause."""
 
 
 class Keeper:
@@ -34,8 +48,15 @@ class Keeper:
         self._index = index
         self._follower = follower
         self._engine = engine
-        self._interval = settings.sweep_interval
-        self._token = secrets.token_hex(8)
+        self._interval = settings.sweep_interval / LOOKS_PER_SWEEP
+        self._margin = margin(settings.played_at_window)
+        self._turn = Lock(index, "sweeper", int(settings.sweep_interval * 5_000))
+        self._is_sweeper = False
+        self._before: Mark | None = None
+        """The mark of this worker's last look."""
+        self._ghosts: set[int] = set()
+        """Players of whom the database knew nothing at the last look either."""
+        self._faults: deque[float] = deque(maxlen=FAULTS_AT_ONCE)
         self.board = index.board
         self.checked = self.repaired = self.rebuilt = 0
         """Players looked up again, those of them that were missing in the index; rebuilds."""
@@ -47,28 +68,29 @@ class Keeper:
 
     async def run(self) -> None:
         """Keeps at it for as long as the worker lives."""
+        failures = 0
         while True:
             self._doubt.clear()
             try:
-                if not self._index.available:
+                if self._index.available:
+                    await self.look()
+                else:
                     self.lag = None
                     await self.recover()
-                else:
-                    await self._sweep_in_turn()
+                failures = 0
             except IndexAway:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            except (RedisError, SQLAlchemyError, OSError) as error:
-                log.warning("keeper", board=self._index.board.slug, error=repr(error))
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
+                failures = 0
             except Exception as error:
                 if not is_away(error):
                     log.exception("keeper")
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
+                else:
+                    log.warning("keeper", board=self.board.slug, error=repr(error))
+                await asyncio.sleep(min(RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS))
+                failures = min(failures + 1, 10)
             if self._index.available:
                 await self._wait()
+            else:
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _wait(self) -> None:
         try:
@@ -77,6 +99,8 @@ class Keeper:
         except TimeoutError:
             pass
 
+    # Earning trust
+
     async def recover(self) -> None:
         """Earns trust: whatever was committed before now is in the index when this returns.
 
@@ -84,72 +108,181 @@ class Keeper:
         """
         index = self._index
         doubts = index.doubts
+        await index.check_writable()
         state = await index.state()
-        if state is None or await self._is_from_the_future(state.version):
-            if await rebuild(index, self._engine):
-                self.rebuilt += 1
-            else:
-                await asyncio.sleep(RETRY_SECONDS)
+        if state is None or await self._find_fault(state):
+            await self._rebuild()
             return
-        since = Watermark.decode(state.watermark)
-        async with raw_connection(self._engine) as connection:
-            tail = await read_tail(connection, since)
+        try:
+            async with raw_connection(self._engine) as connection:
+                tail = await read_tail(connection, Watermark.decode(state.watermark), self._margin)
+        except TimeoutError:
+            await self._give_up_tail(state)
+            return
         await self._apply(list(tail))
         index.trust(doubts)
 
-    async def _is_from_the_future(self, version: int) -> bool:
-        """Whether the index knows events that the database doesn't: another database's index."""
+    async def _find_fault(self, state: State) -> str:
+        """Why this index can't be brought up to date; empty if it can."""
+        if state.is_condemned:
+            return "the index was condemned"
         async with raw_connection(self._engine) as connection:
-            mark = await take_mark(connection)
-        if version > mark.watermark.event_id:
-            log.warning("the index belongs to another database", board=self._index.board.slug)
-        return version > mark.watermark.event_id
+            return await find_break(connection, self.board, state.version, state.past)
 
-    async def _sweep_in_turn(self) -> None:
+    async def _give_up_tail(self, state: State) -> None:
+        """If PostgreSQL is well and only the tail too long, a rebuild takes less time."""
+        async with raw_connection(self._engine) as connection:
+            await take_mark(connection)
+        await self._index.condemn(state.epoch, "the ledger's tail takes too long to read")
+
+    async def _rebuild(self) -> None:
+        is_full = len(self._faults) == FAULTS_AT_ONCE
+        if is_full and time.monotonic() - self._faults[0] < FAULTS_SECONDS:
+            await asyncio.sleep(FAULTS_PAUSE)
+        outcome = await rebuild(self._index, self._engine, is_needed=self._is_rebuild_needed)
+        if outcome is Outcome.BUILT:
+            self.rebuilt += 1
+
+    async def _is_rebuild_needed(self) -> bool:
+        """Looks once more, as another worker may have built the index in the meantime. If the
+        database was set back, new events get ids above all that the index knew."""
+        state = await self._index.state()
+        if state is None:
+            return True
+        fault = await self._find_fault(state)
+        if fault:
+            log.warning("index to be rebuilt", board=self.board.slug, why=fault)
+            self._faults.append(time.monotonic())
+            await self._overtake(max(state.version, self._follower.version))
+        return bool(fault)
+
+    async def _overtake(self, event_id: int) -> None:
+        """See `past.overtake`. The index's version follows the sequence in any case, so that the
+        same fault is not found again after the rebuild."""
+        async with raw_connection(self._engine) as connection:
+            try:
+                newest = await overtake(connection, event_id)
+            except asyncpg.InsufficientPrivilegeError:
+                log.exception("event_id_seq can't be moved on: grant UPDATE on it and on users")
+                newest = (await take_mark(connection)).watermark.event_id
+        with self._index.asking():
+            await self._index.client.hset(self._index.state_key, "version", newest)
+
+    # Looking and sweeping
+
+    async def look(self) -> None:
+        """Checks what trust rests on, on every worker; one of them sweeps as well.
+
+        Raises IndexAway if the index can't be trusted any more. A worker that fails gives its turn
+        to sweep to another one.
+        """
+        try:
+            await self._look()
+        except BaseException:
+            if self._is_sweeper:
+                self._is_sweeper = False
+                await self._turn.release()
+            raise
+
+    async def _look(self) -> None:
         index = self._index
-        lock = index.prefix + "sweeper"
-        mine = await index.client.set(lock, self._token, nx=True, px=int(self._interval * 5_000))
-        if not mine:
-            holder = await index.client.get(lock)
-            if holder != self._token.encode():
-                self.lag = None
-                return
-            await index.client.pexpire(lock, int(self._interval * 5_000))
+        await index.check_writable()
+        state = await self._read_state()
+        fault = await self._find_fault(state)
+        if fault:
+            index.distrust(fault)
+            raise IndexAway(fault)
+        await self._check_ghosts(state)
+        # After PostgreSQL has answered: a worker that can't reach it never takes the turn.
+        self._is_sweeper = await self._turn.take()
+        if not self._is_sweeper:
+            self.lag = self._before = None
+            return
+        await self._drop_broken_build(state)
         await self.sweep()
 
-    async def sweep(self) -> None:
-        """Brings in what a writer committed and could not index, and moves the watermark on."""
-        index = self._index
-        state = await index.state()
+    async def _read_state(self) -> State:
+        state = await self._index.state()
         if state is None:
-            index.distrust("the index is missing")
-            raise IndexAway(index.reason)
-        since = Watermark.decode(state.watermark)
-        heard = self._follower.recent
+            self._index.distrust("the index is missing")
+            raise IndexAway(self._index.reason)
+        return state
+
+    async def _check_ghosts(self, state: State) -> None:
+        """A page had players whom the database lacks. If the index still has them a look later,
+        it is wrong; a player who was just removed is gone from the index by then."""
+        index = self._index
+        if not index.ghosts:
+            return
+        suspects = sorted(index.ghosts)
+        index.ghosts.clear()
         async with raw_connection(self._engine) as connection:
-            mark = await take_mark(connection)
-            if mark.watermark.event_id <= since.event_id:
-                self.lag = 0
-                return
-            # What was read before everybody up to the mark had ended would have to be read again.
-            is_settled = await wait_settled(connection, mark, SETTLE_SECONDS)
-            tail = await read_tail(connection, since)
-        epoch, position = state.epoch, state.position
-        newest = state.version
-        if self._follower.epoch == epoch:
+            folds = await ledger.named_folds(connection, self.board.key, suspects)
+        found = await index.ranks(suspects)
+        ghosts = {
+            user_id
+            for user_id, standing in zip(suspects, found.standings, strict=True)
+            if standing.rank is not None
+        } - {fold.user_id for fold, _ in folds}
+        if ghosts & self._ghosts:
+            await index.condemn(state.epoch, "the index has players whom the database lacks")
+            raise IndexAway(index.reason)
+        self._ghosts = ghosts
+        index.ghosts |= ghosts
+
+    async def _drop_broken_build(self, state: State) -> None:
+        if state.building and await self._index.abandon(state.building):
+            log.info("broken rebuild dropped", board=self.board.slug)
+            await forget_old_epochs(self._index)
+
+    async def sweep(self) -> None:
+        """Brings in what a writer committed and could not index, and moves the watermark on.
+
+        Only events from before the last look are taken: those after it may be on their way.
+        """
+        index = self._index
+        doubts, run_id = index.doubts, index.run_id
+        state = await self._read_state()
+        since = Watermark.decode(state.watermark)
+        try:
+            async with raw_connection(self._engine) as connection:
+                before, self._before = self._before, await take_mark(connection)
+                if self._before.watermark.event_id <= since.event_id:
+                    self.lag = 0
+                    return
+                if before is None or before.watermark.event_id <= since.event_id:
+                    return
+                settled = await is_settled(connection, before)
+                upto = before.watermark.event_id
+                tail = await read_tail(connection, since, self._margin, upto)
+        except TimeoutError:
+            await self._give_up_tail(state)
+            raise
+        position, newest = state.position, state.version
+        heard: dict[int, int] = {}
+        if self._follower.epoch == state.epoch:
+            heard = self._follower.recent
             position = max(position, self._follower.position)
             newest = max(newest, self._follower.version)
         self.lag = max(0, max(tail.values(), default=0) - newest)
         missing = [user_id for user_id, event in tail.items() if heard.get(user_id, 0) < event]
-        await self._apply(missing)
-        if is_settled:
-            await index.call("settle", epoch, position, mark.watermark.encode())
-            settled = mark.watermark.event_id
-            for user_id in [each for each, seen in heard.items() if seen <= settled]:
-                del heard[user_id]
+        self.repaired += await self._apply(missing)
+        if settled and index.doubts == doubts:
+            past = await self._mark(upto)
+            watermark = before.watermark.encode()
+            if await index.settle(state.epoch, position, run_id, watermark, past):
+                for user_id in [each for each, seen in heard.items() if seen <= upto]:
+                    del heard[user_id]
 
-    async def _apply(self, user_ids: list[int]) -> None:
+    async def _mark(self, event_id: int) -> Past:
+        async with raw_connection(self._engine) as connection:
+            lineage = await read_lineage(connection)
+            return Past(await add_mark(connection, self.board, event_id), lineage)
+
+    async def _apply(self, user_ids: Sequence[int]) -> int:
+        """Brings these players' folds into the index. How many of them changed their rank."""
         index = self._index
+        changed = 0
         for at in range(0, len(user_ids), CHUNK):
             async with raw_connection(self._engine) as connection:
                 folds = await ledger.named_folds(
@@ -160,6 +293,7 @@ class Keeper:
             )
             moved = sum(old != new for old, new in applied.ranks)
             self.checked += len(folds)
-            self.repaired += moved
+            changed += moved
             if moved:
                 log.info("swept up", board=index.board.slug, players=moved)
+        return changed

@@ -1,16 +1,17 @@
 """Building the index anew from the folds, beside the old one and under full writing."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from enum import Enum
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
-from app.core.redis import AWAY
 from app.services import ledger
-from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
-from app.services.rank_index.tail import BEGINNING, take_mark, wait_settled
+from app.services.rank_index.index import IndexedFold, RankIndex
+from app.services.rank_index.past import Past, add_mark, read_lineage
+from app.services.rank_index.tail import BEGINNING, Mark, take_mark, wait_settled
 
 log = structlog.get_logger(__name__)
 
@@ -20,46 +21,110 @@ SETTLE_SECONDS = 5.0
 FORGET_CHUNK = 500
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+_EXTEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+
+Progress = Callable[[int, int], None]
+"""Is told (players done, players in all)."""
+
+
+class Outcome(Enum):
+    """What became of a rebuild."""
+
+    BUILT = "built"
+    NOT_NEEDED = "not needed"
+    BUSY = "another worker is at it"
+    SUPERSEDED = "another worker began anew"
+
+
+class Lock:
+    """A key in Redis that one worker holds, and that ends by itself when the worker dies.
+
+    All calls raise IndexAway.
+    """
+
+    def __init__(self, index: RankIndex, name: str, milliseconds: int) -> None:
+        self._index = index
+        self._key = index.prefix + name
+        self._milliseconds = milliseconds
+        self.token = secrets.token_hex(8)
+
+    async def take(self) -> bool:
+        """Whether the lock is ours now, or has been and is for another while."""
+        with self._index.asking():
+            taken = await self._index.client.set(
+                self._key, self.token, nx=True, px=self._milliseconds
+            )
+        return bool(taken) or await self.extend()
+
+    async def extend(self) -> bool:
+        """False if the lock is not ours any more."""
+        return bool(await self._run(_EXTEND, self._milliseconds))
+
+    async def release(self) -> None:
+        await self._run(_RELEASE)
+
+    async def _run(self, script: str, *args: int) -> object:
+        with self._index.asking():
+            return await self._index.client.eval(script, 1, self._key, self.token, *args)
 
 
 async def rebuild(
-    index: RankIndex, engine: AsyncEngine, progress: Callable[[int, int], None] | None = None
-) -> bool:
-    """Builds a new epoch and switches readers to it. False if another worker is at it.
+    index: RankIndex,
+    engine: AsyncEngine,
+    progress: Progress | None = None,
+    *,
+    is_needed: Callable[[], Awaitable[bool]] | None = None,
+) -> Outcome:
+    """Builds a new epoch and switches readers to it. One worker at a time does.
 
-    `progress` is told (players done, players in all). Raises IndexAway if Redis goes away.
+    `is_needed` is asked once the lock is held, so that of several workers that see the same
+    reason one builds and the others find the result. Raises IndexAway if Redis goes away.
     """
-    client, lock = index.client, index.prefix + "rebuild"
-    token = secrets.token_hex(8)
+    lock = Lock(index, "rebuild", LOCK_MS)
+    if not await lock.take():
+        return Outcome.BUSY
     try:
-        if not await client.set(lock, token, nx=True, px=LOCK_MS):
-            return False
-        try:
-            await _build(index, engine, lock, progress)
-        finally:
-            await client.eval(_RELEASE, 1, lock, token)
-    except AWAY as error:
-        index.distrust(f"{type(error).__name__}: {error}")
-        raise IndexAway(index.reason) from error
-    return True
+        if is_needed is not None and not await is_needed():
+            return Outcome.NOT_NEEDED
+        return await _build(index, engine, lock, progress)
+    finally:
+        await lock.release()
 
 
 async def _build(
-    index: RankIndex,
-    engine: AsyncEngine,
-    lock: str,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    client, epoch = index.client, secrets.token_hex(4)
+    index: RankIndex, engine: AsyncEngine, lock: Lock, progress: Progress | None
+) -> Outcome:
+    epoch = secrets.token_hex(4)
     doubts = index.doubts
     # From here on the writers fill the new epoch too; what was committed before, the scan sees.
-    await client.hset(index.state_key, "building", epoch)
+    with index.asking():
+        await index.client.hset(index.state_key, "building", epoch)
+    try:
+        async with raw_connection(engine) as connection:
+            lineage = await read_lineage(connection)
+            mark = await take_mark(connection)
+            is_settled = await wait_settled(connection, mark, SETTLE_SECONDS)
+        players = await _load_all(index, engine, lock, progress)
+        if players is None or not await _promote(index, engine, epoch, mark, lineage, is_settled):
+            log.info("rebuild superseded", board=index.board.slug)
+            return Outcome.SUPERSEDED
+    except BaseException:
+        await index.abandon(epoch, lock.token)
+        raise
+    log.info("index rebuilt", board=index.board.slug, epoch=epoch, players=players)
+    index.trust(doubts)
+    await forget_old_epochs(index)
+    return Outcome.BUILT
+
+
+async def _load_all(
+    index: RankIndex, engine: AsyncEngine, lock: Lock, progress: Progress | None
+) -> int | None:
+    """Brings all folds into the epoch that is being built. How many; None if it is superseded."""
     async with raw_connection(engine) as connection:
-        mark = await take_mark(connection)
-        watermark = mark.watermark
-        if not await wait_settled(connection, mark, SETTLE_SECONDS):
-            # Some long transaction writes; the sweeper will then look at everything.
-            watermark = BEGINNING
         total = await connection.fetchval(
             "SELECT count(*) FROM leaderboard WHERE board_id = $1 AND season = $2",
             *index.board.key,
@@ -69,29 +134,37 @@ async def _build(
         async with raw_connection(engine) as connection:
             folds = await ledger.next_folds(connection, index.board.key, last, CHUNK)
         if not folds:
-            break
-        await index.load([IndexedFold(fold, b"") for fold, _ in folds])
-        await client.pexpire(lock, LOCK_MS)
+            return done
+        is_building = await index.load([IndexedFold(fold, b"") for fold, _ in folds])
+        if not is_building or not await lock.extend():
+            return None
         last = folds[-1][0].user_id
         done += len(folds)
         if progress is not None:
             progress(done, total)
-    old = await index.promote(epoch, mark.watermark.event_id, watermark.encode())
-    if old is None:
-        log.info("rebuild superseded", board=index.board.slug)
-        return
-    log.info("index rebuilt", board=index.board.slug, epoch=epoch, players=done)
-    index.trust(doubts)
-    await _forget(index)
 
 
-async def _forget(index: RankIndex) -> None:
+async def _promote(
+    index: RankIndex, engine: AsyncEngine, epoch: str, mark: Mark, lineage: str, is_settled: bool
+) -> bool:
+    async with raw_connection(engine) as connection:
+        own = await add_mark(connection, index.board, mark.watermark.event_id)
+    # While some long transaction writes, the sweeper has to look at everything afterwards.
+    watermark = mark.watermark if is_settled else BEGINNING
+    old = await index.promote(
+        epoch, mark.watermark.event_id, watermark.encode(), Past(own, lineage)
+    )
+    return old is not None
+
+
+async def forget_old_epochs(index: RankIndex) -> None:
     """Removes what is left of epochs that nobody needs any more, a few keys at a time."""
     old: list[bytes] = []
-    async for key in index.client.scan_iter(match=f"{index.prefix}*:*", count=1_000):
-        old.append(key)
-        if len(old) >= FORGET_CHUNK:
-            await index.call("forget", *old)
-            old.clear()
+    with index.asking():
+        async for key in index.client.scan_iter(match=f"{index.prefix}*:*", count=1_000):
+            old.append(key)
+            if len(old) >= FORGET_CHUNK:
+                await index.call("forget", *old)
+                old.clear()
     if old:
         await index.call("forget", *old)

@@ -21,17 +21,24 @@ _OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # The time bound lets whole partitions be left out; the BRIN index finds the rest.
 _TAIL = """
 SELECT user_id, max(id) AS newest FROM (
-    SELECT user_id, id FROM game_sessions WHERE id > $1 AND timestamp >= $2
+    SELECT user_id, id FROM game_sessions WHERE id > $1 AND id <= $2 AND timestamp >= $3
     UNION ALL
-    SELECT user_id, id FROM player_events WHERE id > $1
+    SELECT user_id, id FROM player_events WHERE id > $1 AND id <= $2
 ) AS tail GROUP BY user_id
 """
 
 SETTLE_STEP = 0.02
 
-MARGIN = timedelta(minutes=15)
-"""How much older than its submission a session may be dated (`played_at`), and then some. Imported
-games may be older by years: the event beside them is found in their stead."""
+SPARE = timedelta(minutes=15)
+ALL = 2**62
+
+
+def margin(played_at_window: float) -> timedelta:
+    """How much older than its submission a session may be dated (`played_at`), and then some.
+
+    Imported games may be older by years: the event beside them is found in their stead.
+    """
+    return timedelta(seconds=played_at_window) + SPARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Watermark:
         return cls(int(event_id), datetime.fromtimestamp(float(at), UTC))
 
 
-BEGINNING = Watermark(0, datetime(1970, 1, 1, tzinfo=UTC) + MARGIN)
+BEGINNING = Watermark(0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +78,28 @@ async def take_mark(connection: RawConnection) -> Mark:
     return Mark(Watermark(sequence[0], sequence[1]), next_transaction)
 
 
+async def is_settled(connection: RawConnection, mark: Mark) -> bool:
+    """Whether every transaction from before the mark has ended."""
+    oldest: int = await connection.fetchval(_OLDEST_OPEN)
+    return mark.next_transaction <= oldest
+
+
 async def wait_settled(connection: RawConnection, mark: Mark, seconds: float) -> bool:
     """Waits until every transaction from before the mark has ended. False if one still has not."""
     for _ in range(max(1, int(seconds / SETTLE_STEP))):
-        if mark.next_transaction <= await connection.fetchval(_OLDEST_OPEN):
+        if await is_settled(connection, mark):
             return True
         await asyncio.sleep(SETTLE_STEP)
     return False
 
 
-async def read_tail(connection: RawConnection, since: Watermark) -> dict[int, int]:
-    """{player: newest event} of everything after the watermark that is committed by now."""
+async def read_tail(
+    connection: RawConnection, since: Watermark, margin: timedelta, upto: int = ALL
+) -> dict[int, int]:
+    """{player: newest event} of all events after the watermark, up to `upto`, that are committed
+    by now."""
     async with connection.transaction(readonly=True):
         # What the planner thinks of rows beyond its statistics must not make it read a month.
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
-        rows = await connection.fetch(_TAIL, since.event_id, since.at - MARGIN)
+        rows = await connection.fetch(_TAIL, since.event_id, upto, since.at - margin)
     return {row["user_id"]: row["newest"] for row in rows}
