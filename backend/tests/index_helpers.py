@@ -15,6 +15,7 @@ from app.services.boards import Boards, BoardSeason
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import IndexedFold, RankIndex
 from app.services.rank_index.keeper import Keeper
+from app.services.rank_index.keys import decode_member
 from app.services.service import Runs
 from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings
@@ -98,3 +99,25 @@ async def folds_of(parts: Parts, *user_ids: int) -> list[IndexedFold]:
         for user_id in user_ids
         if (named := found[user_id]).fold is not None
     ]
+
+
+async def order(parts: Parts) -> list[int]:
+    """The players as the index has them, best first."""
+    window = await parts.index.window(0, 99, doubted=True)
+    return [decode_member(member, descending=True).user_id for member in window.members]
+
+
+def dump(sandbox, parts: Parts) -> dict[bytes, bytes]:
+    """The index as Redis has it now."""
+    with sandbox.redis() as client:
+        keys = client.keys(f"{parts.index.prefix}*".replace("{", "\\{"))
+        return {key: client.dump(key) for key in keys}
+
+
+def restore(sandbox, kept: dict[bytes, bytes]) -> None:
+    """As after a restart that lost the last second; in one step, as nobody answers in between."""
+    sandbox.forget_index()
+    with sandbox.redis() as client, client.pipeline() as pipe:
+        for key, value in kept.items():
+            pipe.restore(key, 0, value)
+        pipe.execute()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -181,7 +182,8 @@ class Keeper:
         except BaseException:
             if self._is_sweeper:
                 self._is_sweeper = False
-                await self._turn.release()
+                with suppress(IndexAway):
+                    await self._turn.release()
             raise
 
     async def _look(self) -> None:

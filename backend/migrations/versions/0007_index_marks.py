@@ -3,14 +3,14 @@
 Each score moves its entry, and a page of the table stays unknown to index-only scans until the
 next vacuum. At the default of a fifth of the table, hours pass on a large board.
 
-Revision ID: 0006
-Revises: 0005
+Revision ID: 0007
+Revises: 0006
 """
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
