@@ -7,7 +7,10 @@ from app.models import Base
 
 
 def include_name(name: str | None, type_: str, _parents: object) -> bool:
-    """Monthly partitions are made by the service itself; they are not the models' business."""
+    """Not the models' business: monthly partitions, which the service makes itself, and the trigram
+    index, which not every database has."""
+    if type_ == "index":
+        return name != "idx_user_search"
     return not (type_ == "table" and name is not None and name.startswith("game_sessions_"))
 
 

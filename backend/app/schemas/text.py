@@ -1,24 +1,15 @@
-"""Text that people write: names and reasons."""
+"""Lines of text that people write for other people: names of keys, reasons."""
 
-import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-
-def clean_text(text: str) -> str:
-    """NFC, and nothing in it that hides, breaks lines or can't be stored.
-
-    Raises ValueError, as pydantic expects.
-    """
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text):
-        raise ValueError("must have no control or invisible characters")
-    return unicodedata.normalize("NFC", text)
+from app.core.names import check_visible
 
 
 def clean_line(text: str) -> str:
     """A line of text as it is stored. Raises ValueError."""
-    text = clean_text(text).strip()
+    text = check_visible(text).strip()
     if not text:
         raise ValueError("must not be blank")
     return text

@@ -5,35 +5,22 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from app.core.names import MAX_WRITTEN, check_storable, clean_name
 from app.schemas.common import Strict
-from app.schemas.text import Reason, clean_text
-
-MAX_USERNAME = 32
-
-
-def clean_username(name: str) -> str:
-    """A name as it is stored. Raises ValueError."""
-    name = clean_text(name)
-    if name != name.strip():
-        raise ValueError("must not begin or end with a space")
-    if not 1 <= len(name) <= MAX_USERNAME:
-        raise ValueError(f"must have 1 to {MAX_USERNAME} characters")
-    return name
-
+from app.schemas.text import Reason
 
 Username = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=4 * MAX_USERNAME,
+        max_length=MAX_WRITTEN,
         examples=["Nova"],
-        description="1 to 32 characters, unique whatever the case.",
+        description="1 to 32 characters, unique whatever the case, the form and what shows "
+        "nothing.",
     ),
-    AfterValidator(clean_username),
+    AfterValidator(clean_name),
 ]
-LookUp = Annotated[
-    str, Field(min_length=1, max_length=4 * MAX_USERNAME), AfterValidator(clean_text)
-]
+LookUp = Annotated[str, Field(min_length=1, max_length=MAX_WRITTEN), AfterValidator(check_storable)]
 Email = Annotated[
     str,
     Field(

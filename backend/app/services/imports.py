@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.database import RawConnection, raw_connection
 from app.core.errors import AppError, DatabaseAway
+from app.core.names import name_key, search_key
 from app.services import imported, ledger
+from app.services.player_names import named
 from app.services.schema import ensure_partitions_of
 from app.services.service import Service
 from app.services.submissions import Receipt, Submission
@@ -27,18 +29,17 @@ TRIES = 5
 _ANY_TIME = 10_000_000_000.0
 """Seconds, some 300 years: what may be imported is bounded elsewhere."""
 
-_KNOWN_NAMES = """
-SELECT n.name, u.id FROM unnest($1::text[]) AS n (name) JOIN users u
-ON lower(u.username) = lower(n.name)
-"""
+_KNOWN_NAMES = f"""
+SELECT n.name, u.id FROM unnest($1::text[], $2::text[]) AS n (name, key),
+LATERAL (SELECT id FROM users WHERE {named("n.name", "n.key")}) u
+"""  # noqa: S608 - constants alone
 
 _KNOWN_IDS = "SELECT id FROM users WHERE id = ANY($1::bigint[])"
 
 # In one order, so that two imports never wait for each other's names in a circle.
 _MAKE_PLAYERS = """
-INSERT INTO users (username)
-SELECT DISTINCT ON (lower(name)) name FROM unnest($1::text[]) WITH ORDINALITY AS n (name, at)
-ORDER BY lower(name), at
+INSERT INTO users (username, name_key, search_key)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS n (name, key, search) ORDER BY key
 ON CONFLICT DO NOTHING RETURNING id
 """
 
@@ -76,7 +77,7 @@ async def look_up(engine: AsyncEngine, games: Sequence[Game]) -> Known:
     names = sorted({game.username for game in games if game.username is not None})
     ids = {game.submission.user_id for game in games if game.username is None}
     async with raw_connection(engine) as connection:
-        by_name = await connection.fetch(_KNOWN_NAMES, names)
+        by_name = await connection.fetch(_KNOWN_NAMES, names, [name_key(name) for name in names])
         by_id = await connection.fetch(_KNOWN_IDS, sorted(ids))
     return Known({row["name"]: row["id"] for row in by_name}, {row["id"] for row in by_id})
 
@@ -204,12 +205,17 @@ class Importer:
     async def _name(self, games: Sequence[Game]) -> list[Game]:
         """The games with their players' ids."""
         known = await look_up(self._service.engine, games)
-        new = [
-            each.username for each in games if each.username and each.username not in known.names
-        ]
+        # Of the spellings of one name the file's first one is kept.
+        new = {
+            name_key(each.username): each.username
+            for each in reversed(games)
+            if each.username and each.username not in known.names
+        }
         if new:
+            names, searched = list(new.values()), [search_key(name) for name in new.values()]
             async with raw_connection(self._service.engine) as connection:
-                self.players_made += len(await connection.fetch(_MAKE_PLAYERS, new))
+                made = await connection.fetch(_MAKE_PLAYERS, names, list(new), searched)
+            self.players_made += len(made)
             known = await look_up(self._service.engine, games)
         return [
             each

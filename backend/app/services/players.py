@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.database import raw_connection
+from app.core.database import RawConnection, raw_connection
 from app.core.errors import (
     EmailTaken,
     Forbidden,
@@ -15,12 +15,14 @@ from app.core.errors import (
     UnknownPlayer,
     UsernameTaken,
 )
+from app.core.names import name_key, search_key
 from app.services import ledger
 from app.services.access import audit
 from app.services.access.audit import Act
 from app.services.access.callers import Caller, Kind
 from app.services.boards import Boards
 from app.services.fold import Fold
+from app.services.player_names import named
 from app.services.rank_index.index import IndexAway, IndexedFold
 from app.services.rows import encode_details
 from app.services.standings import StandingsByBoard
@@ -30,13 +32,19 @@ log = structlog.get_logger(__name__)
 _COLUMNS = "id, username, join_date, is_active"
 
 _CREATE = f"""
-INSERT INTO users (username, email, guest_secret_hash) VALUES ($1, $2, $3) RETURNING {_COLUMNS}
+INSERT INTO users (username, email, guest_secret_hash, name_key, search_key)
+VALUES ($1, $2, $3, $4, $5) RETURNING {_COLUMNS}
 """  # noqa: S608 - constants alone
 
-_CHANGE = """
-UPDATE users SET username = coalesce($2, username), is_active = coalesce($3, is_active)
-WHERE id = $1 RETURNING id, username, join_date, is_active
-"""
+_CHANGE = f"""
+UPDATE users SET is_active = coalesce($2, is_active) WHERE id = $1 RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants alone
+
+# In two steps, because a trigger takes the key for stale that does not change with the name.
+_RENAME = (
+    "UPDATE users SET name_key = NULL WHERE id = $1",
+    "UPDATE users SET username = $2, name_key = $3, search_key = $4 WHERE id = $1",
+)
 
 _EVENT = "INSERT INTO player_events (id, user_id, kind) VALUES ($1, $2, $3)"
 
@@ -47,13 +55,12 @@ RETURNING board_id, season, user_id, total_score, achieved_id, achieved_at, vers
           games_played, decided, wins, is_active
 """
 
-_BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE lower(username) = lower($1)"  # noqa: S608
+_BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE {named('$1', '$2')}"  # noqa: S608
 
 # The bounds of a prefix as LIKE wants them, in the operator class of idx_user_username_active.
 _BY_PREFIX = f"""
-SELECT {_COLUMNS} FROM users
-WHERE is_active AND lower(username) LIKE lower($1) || '%'
-ORDER BY lower(username) USING ~<~ LIMIT $2
+SELECT {_COLUMNS} FROM users WHERE is_active AND search_key LIKE $1 || '%'
+ORDER BY search_key USING ~<~ LIMIT $2
 """  # noqa: S608
 
 
@@ -65,6 +72,16 @@ class Profile:
     username: str
     join_date: datetime
     is_active: bool
+
+
+async def _rename(connection: RawConnection, user_id: int, username: str) -> None:
+    await connection.execute(_RENAME[0], user_id)
+    keys = name_key(username), search_key(username)
+    await connection.execute(_RENAME[1], user_id, username, *keys)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def _profile(row: asyncpg.Record) -> Profile:
@@ -91,7 +108,10 @@ class Players:
         """Raises UsernameTaken, EmailTaken."""
         async with raw_connection(self._engine) as connection:
             try:
-                row = await connection.fetchrow(_CREATE, username, email, guest_secret_hash)
+                row = await connection.fetchrow(
+                    _CREATE, username, email, guest_secret_hash, name_key(username),
+                    search_key(username),
+                )  # fmt: skip
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, username) from error
         if row is None:
@@ -108,16 +128,16 @@ class Players:
         return _profile(row)
 
     async def find(self, username: str) -> Profile:
-        """By name, case aside. Raises UnknownPlayer."""
+        """By name, in any spelling that counts as the same. Raises UnknownPlayer."""
         async with raw_connection(self._engine) as connection:
-            row = await connection.fetchrow(_BY_NAME, username)
+            row = await connection.fetchrow(_BY_NAME, username, name_key(username))
         if row is None:
             raise UnknownPlayer(f"There is no player named {username!r}.")
         return _profile(row)
 
     async def suggest(self, prefix: str, limit: int) -> list[Profile]:
-        """Active players whose names begin so, case aside, in order of names."""
-        escaped = prefix.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        """Active players whose names begin so, case and accents aside, in order of names."""
+        escaped = _escape(search_key(prefix))
         async with raw_connection(self._engine) as connection:
             rows = await connection.fetch(_BY_PREFIX, escaped, limit)
         return [_profile(row) for row in rows]
@@ -147,7 +167,9 @@ class Players:
             if own and not before.is_active:
                 raise PlayerInactive(f"Player {user_id} is deactivated.")
             try:
-                row = await connection.fetchrow(_CHANGE, user_id, username, is_active)
+                if username not in (None, before.username):
+                    await _rename(connection, user_id, username)
+                row = await connection.fetchrow(_CHANGE, user_id, is_active)
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, username) from error
             if row is None:

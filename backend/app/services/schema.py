@@ -9,6 +9,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.services.player_names import fill_keys
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 _LOCK = 7_253_011
@@ -48,6 +50,7 @@ async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
         async with engine.connect() as connection:
             await connection.run_sync(run_alembic(lambda config: command.upgrade(config, "head")))
             await connection.commit()
+        await fill_keys(engine)
     await ensure_partitions(engine, partitions_ahead)
 
 

@@ -26,6 +26,7 @@ from app.services.board_admin import BoardAdmin
 from app.services.boards import Boards
 from app.services.history import Histories
 from app.services.limits.limits import Limits
+from app.services.player_names import keep_filled
 from app.services.players import Players
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import RankIndex
@@ -121,6 +122,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         by_board = StandingsByBoard(standings)
 
         await run("chores", partial(_chores, engine, settings))
+        await run("names", partial(keep_filled, engine))
         writer = Writer(engine, settings, boards, by_board)
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)

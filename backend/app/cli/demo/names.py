@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator
 
+from app.core.names import name_key
+
 
 def _words(text: str) -> list[str]:
     return text.split()
@@ -44,9 +46,9 @@ def usernames() -> Iterator[str]:
     used: set[str] = set()
     while True:
         name = _draw(dice)
-        while name.casefold() in used:
+        while name_key(name) in used:
             name = f"{name.rstrip('0123456789')}{dice.randrange(10_000)}"
-        used.add(name.casefold())
+        used.add(name_key(name))
         yield name
 
 

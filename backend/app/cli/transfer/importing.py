@@ -24,6 +24,7 @@ from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.errors import AppError, DatabaseAway
 from app.core.logging import configure_logging
+from app.core.names import name_key
 from app.services.imported import Rows, begin, recognise
 from app.services.imports import BATCH, Game, Importer, look_up, settings_for_import
 from app.services.service import open_service
@@ -173,7 +174,7 @@ async def _check(settings: Settings, source: _Source, rejected: Rejected) -> str
                     continue
                 good += 1
                 if game.username is not None and game.username not in known.names:
-                    new.add(game.username.lower())
+                    new.add(name_key(game.username))
             rejected.add(bad)
     finally:
         await engine.dispose()

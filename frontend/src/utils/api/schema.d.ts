@@ -1312,7 +1312,7 @@ export interface components {
         NewUser: {
             /**
              * Username
-             * @description 1 to 32 characters, unique whatever the case.
+             * @description 1 to 32 characters, unique whatever the case, the form and what shows nothing.
              * @example Nova
              */
             username: string;
