@@ -9,14 +9,14 @@ The version before may run beside this one: it makes and renames players without
 then filled within half a minute. `uq_users_username` stays until a later migration, so that two
 players of one name are refused whichever version is asked.
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
