@@ -243,12 +243,12 @@ bench)
 '' | -*)
     setup "$backend/requirements.txt"
     set_up_app
-    exec "$venv/bin/leaderboard" serve "$@"
+    LEADERBOARD_PLACE=quickstart exec "$venv/bin/leaderboard" serve "$@"
     ;;
 serve | demo | watch | verify | backup | restore | export | import | rebuild | migrate | keys | boards | audit)
     setup "$backend/requirements.txt"
     [ "$1" != serve ] || set_up_app
-    exec "$venv/bin/leaderboard" "$@"
+    LEADERBOARD_PLACE=quickstart exec "$venv/bin/leaderboard" "$@"
     ;;
 *)
     fail "there is no command '$1' (see ./quickstart.sh --help)"

@@ -3,12 +3,15 @@
 import asyncio
 import time
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli.failures import CliError, describe
 from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.services import schema
+
+_IS_READ_ONLY = text("SELECT current_setting('transaction_read_only')::bool")
 
 WAIT_SECONDS = 15.0
 """For a database that starts beside us. One that is gone later is the service's to bear."""
@@ -24,14 +27,31 @@ async def prepare_database(settings: Settings, *, wait: float = WAIT_SECONDS) ->
         await engine.dispose()
 
 
+class ReadOnlyError(ConnectionError):
+    """A replica, or a primary that is not one yet."""
+
+
+async def _refuse_read_only(engine: AsyncEngine) -> None:
+    """Raises ReadOnlyError."""
+    async with engine.connect() as connection:
+        if (await connection.execute(_IS_READ_ONLY)).scalar_one():
+            raise ReadOnlyError
+
+
 async def _migrate(engine: AsyncEngine, settings: Settings, deadline: float) -> None:
     while True:
         try:
+            await _refuse_read_only(engine)
             await schema.migrate(engine, partitions_ahead=settings.partitions_ahead)
         except Exception as error:
             if not is_away(error):
                 raise
             if time.monotonic() > deadline:
+                if isinstance(error, ReadOnlyError):
+                    raise CliError(
+                        "DATABASE_URL names a server that can't be written to (a replica, or one "
+                        "that was made read-only): name the primary"
+                    ) from error
                 where = engine.url.render_as_string(hide_password=True)
                 raise CliError(f"no database at {where}: {describe(error)}") from error
             await asyncio.sleep(0.25)

@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import os
+import shlex
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import structlog
 import typer
 
 from app.cli import backing, listening, mode
@@ -14,8 +17,17 @@ from app.cli.database import prepare_database
 from app.cli.failures import load_settings, one_clear_line
 from app.cli.folder import DEFAULT_DATA, Address, DataOption, published_address
 from app.cli.readiness import announced
+from app.cli.redis_check import check_redis
 from app.cli.stopping import stopped_by_signals
+from app.core.config import Settings
 from app.core.logging import configure_logging
+
+log = structlog.get_logger(__name__)
+
+PLACE = "LEADERBOARD_PLACE"
+"""Says by what the command was started, for the words at its start."""
+CONTAINER = "container"
+QUICKSTART = "quickstart"
 
 
 def serve(
@@ -52,13 +64,14 @@ def serve(
         )
         settings = load_settings()
         asyncio.run(prepare_database(settings))
+        asyncio.run(check_redis(settings))
         first_key = asyncio.run(mode.first_admin_key(settings)) if auth else None
         listening.listen(listener)
 
         url = listening.url_of(listener)
         address = stack.enter_context(published_address(data))
         stack.enter_context(
-            announced(url, lambda: _announce(url, address, settings.auth_mode, first_key))
+            announced(url, lambda: _announce(url, address, settings, data, first_key))
         )
         # Imported late: a refusal above should come at once.
         from app.cli import supervisor
@@ -67,26 +80,39 @@ def serve(
         supervisor.run(config, listener, settings.drain_seconds)
 
 
-def _announce(url: str, address: Address, auth_mode: str, first_key: str | None) -> None:
+def _announce(
+    url: str, address: Address, settings: Settings, data: Path, first_key: str | None
+) -> None:
     try:
         address.publish(url)
     except OSError as error:
         logging.getLogger(__name__).warning("the address is not published: %s", error)
-    typer.echo(
+    if os.environ.get(PLACE) == CONTAINER:
+        callers = str(settings.public_url or "see `docker compose port web 8080`")
+        log.info("ready", listens_on=url, callers_come_to=callers)
+        return
+    typer.echo(ready_text(url, settings.auth_mode, data, first_key))
+
+
+def ready_text(url: str, auth_mode: str, data: Path, first_key: str | None) -> str:
+    """What a person at a terminal can do next, in commands that find this service."""
+    command = "./quickstart.sh" if os.environ.get(PLACE) == QUICKSTART else "leaderboard"
+    where = "" if data == DEFAULT_DATA else f" --data {shlex.quote(str(data))}"
+    return (
         f"Leaderboard is ready at {url}\n"
         f"  API documentation  {url}/docs\n"
-        f"  fill it            ./quickstart.sh demo\n"
-        f"  watch it           ./quickstart.sh watch\n"
-        f"{_say_mode(auth_mode, first_key)}"
-        f"Stop it with Ctrl-C."
+        f"  fill it            {command} demo{where}\n"
+        f"  watch it           {command} watch{where}\n"
+        f"{_say_mode(auth_mode, f'{command} keys create{where}', first_key)}"
+        "Stop it with Ctrl-C."
     )
 
 
-def _say_mode(auth_mode: str, first_key: str | None) -> str:
+def _say_mode(auth_mode: str, make_key: str, first_key: str | None) -> str:
     if auth_mode == "open":
         return "Open mode: everybody on this machine may do everything, others nothing.\n"
     if first_key is None:
-        return "Closed mode: keys are made with ./quickstart.sh keys create.\n"
+        return f"Closed mode: keys are made with {make_key}.\n"
     return (
         "Closed mode. The first admin key, shown this once (demo and watch take it from there):\n"
         f"  export LEADERBOARD_KEY={first_key}\n"

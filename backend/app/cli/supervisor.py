@@ -1,12 +1,14 @@
 """uvicorn, in this process for one worker, as a supervisor of processes for several."""
 
 import asyncio
+import re
 import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -25,6 +27,10 @@ FINISH_SECONDS = 10
 """For requests to be answered, after the listener was closed."""
 HANG_SECONDS = 10
 """For a worker to close what it has open, after its requests were answered."""
+OOM_EVENTS = (
+    Path("/sys/fs/cgroup/memory.events"),
+    Path("/sys/fs/cgroup/memory/memory.oom_control"),
+)
 LATE_SECONDS = 5
 """For a worker to say that it has drained, after it should have."""
 
@@ -68,6 +74,26 @@ def run(config: uvicorn.Config, listener: socket.socket, drain_seconds: float) -
         raise
     except SystemExit as error:
         raise CliError("the service could not start, its log lines above say why") from error
+
+
+def why_ended(exit_code: int | None) -> str:
+    """Why a worker ended, in words: a process that the kernel kills says nothing itself."""
+    if exit_code is None or exit_code >= 0:
+        return f"it ended with exit code {exit_code}"
+    name = signal.Signals(-exit_code).name
+    if exit_code == -signal.SIGKILL and _killed_for_memory():
+        return f"killed ({name}): out of memory, give the container more"
+    return f"killed by {name}"
+
+
+def _killed_for_memory() -> int:
+    """How often the kernel has killed for want of memory in this control group, such as a
+    container's; 0 if it doesn't say."""
+    for events in OOM_EVENTS:
+        with suppress(OSError):
+            found = re.search(r"^oom_kill (\d+)$", events.read_text(), re.MULTILINE)
+            return int(found[1]) if found else 0
+    return 0
 
 
 class Supervisor(Multiprocess):
@@ -121,7 +147,7 @@ class Supervisor(Multiprocess):
             log.warning(
                 "worker replaced",
                 ended=process.pid,
-                exit_code=process.exitcode,
+                why=why_ended(process.exitcode),
                 started=self.processes[place].pid,
             )
 

@@ -17,6 +17,7 @@ from app.core.setting_types import (
     Seconds,
     Tiers,
     checked,
+    clean_public_url,
 )
 
 MAX_SCORE = 2**53 - 1
@@ -207,6 +208,9 @@ class Settings(BaseSettings):
     """Connections that one address may hold on a worker, where callers are limited, besides its
     open sockets. Those of TRUSTED_PROXIES are not counted."""
 
+    public_url: Annotated[str | None, checked(clean_public_url)] = None
+    """Where callers reach the service, such as `https://play.example.com`: for the line of log that
+    says it is ready."""
     web_dir: Path | None = None
     """The built browser app (`frontend/dist`), if the API's processes are to serve it too."""
 

@@ -22,7 +22,9 @@ _AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "3D000", "55000")
 
 def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
     """An engine with a bounded pool; statements end after `database_timeout` seconds."""
-    url, asked, arguments = for_driver(settings.database_url)
+    url, session, arguments = for_driver(
+        settings.database_url, {"application_name": "leaderboard", "timezone": "UTC"}
+    )
     engine = create_async_engine(
         url,
         pool_size=settings.database_pool_size,
@@ -33,7 +35,7 @@ def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
         connect_args={
             "timeout": settings.database_timeout,
             "command_timeout": settings.database_timeout,
-            "server_settings": {"application_name": "leaderboard", "timezone": "UTC", **asked},
+            "server_settings": session,
             **arguments,
             **connect_args,
         },

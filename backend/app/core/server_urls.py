@@ -26,6 +26,9 @@ _NO_URL = (
 POOLER = "pgbouncer"
 """The parameter by which a URL says that it names a pooler of transactions."""
 
+_POOLED = ("application_name", "timezone")
+"""Settings of a session that a pooler hands on; it refuses connections that ask for others."""
+
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _SSL_WORDS = {"true": "require", "1": "require", "on": "require", "no-verify": "require",
@@ -102,15 +105,20 @@ def _readable(name: str, path: str) -> None:
         raise ValueError(f"has {name}={path}, which can't be read: {error.strerror}") from error
 
 
-def for_driver(database_url: str) -> tuple[URL, dict[str, str], dict[str, object]]:
-    """A clean URL as SQLAlchemy takes it, settings for the server, and arguments for the driver.
+def for_driver(
+    database_url: str, session: dict[str, str]
+) -> tuple[URL, dict[str, str], dict[str, object]]:
+    """A clean URL as SQLAlchemy takes it, the settings of its sessions, and the driver's arguments.
 
     Raises OSError and ssl.SSLError for certificates that can't be used.
     """
     url = make_url(database_url)
     query = _flat(url)
     arguments: dict[str, object] = {}
+    if "options" in query:
+        session = session | {"options": query.pop("options")}
     if query.pop(POOLER, None):
+        session = {name: value for name, value in session.items() if name in _POOLED}
         # Behind a pooler each transaction may have another server connection, which does not know
         # the statements that were prepared on the one before.
         arguments |= {
@@ -118,14 +126,13 @@ def for_driver(database_url: str) -> tuple[URL, dict[str, str], dict[str, object
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": lambda: f"lb_{uuid4().hex}",
         }
-    asked = {"options": query.pop("options")} if "options" in query else {}
     tls = {name: query.pop(name) for name in ("sslmode", *_TLS_FILES) if name in query}
     if tls.get("sslmode") == "verify-full" and tls.get("sslrootcert", "system") == "system":
         # asyncpg knows only files of certificates; here the system's own are asked for.
         arguments["ssl"] = _system_tls(tls)
     elif tls:
         arguments["dsn"] = f"postgresql:///?{urlencode(tls)}"
-    return url.set(query=query), asked, arguments
+    return url.set(query=query), session, arguments
 
 
 def _flat(url: URL) -> dict[str, str]:

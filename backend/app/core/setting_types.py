@@ -69,6 +69,11 @@ def clean_origin(given: str) -> str:
     return f"{parts.scheme}://{host}{shown}"
 
 
+def clean_public_url(given: str | None) -> str | None:
+    """Raises ValueError."""
+    return None if given is None else clean_origin(given)
+
+
 def _origins(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(clean_origin(str(each)) for each in _split(given)))
 

@@ -205,18 +205,21 @@ def test_databases_that_can_not_be_named_so(given, why):
 
 def test_the_driver_and_the_tools_get_the_same_place():
     clean = Settings(_env_file=None, database_url=POSTGRES + "?sslmode=verify-full").database_url
-    url, asked, arguments = for_driver(clean)
+    url, asked, arguments = for_driver(clean, {"timezone": "UTC"})
     assert (url.host, url.port, url.password, dict(url.query)) == (
         "db.example", 5433, "p@ss", {},
     )  # fmt: skip
-    assert asked == {}
+    assert asked == {"timezone": "UTC"}
     assert arguments["ssl"].check_hostname
     said = for_tools(clean).render_as_string(hide_password=False)
     assert said == (
         "postgresql://me:p%40ss@db.example:5433/scores?sslmode=verify-full&sslrootcert=system"
     )
-    _, asked, arguments = for_driver(POSTGRES + "?options=-c+jit%3Doff&pgbouncer=true")
-    assert asked == {"options": "-c jit=off"}
+    session = {"timezone": "UTC", "lock_timeout": "5s"}
+    _, asked, _ = for_driver(POSTGRES + "?options=-c+jit%3Doff", session)
+    assert asked == {**session, "options": "-c jit=off"}
+    _, asked, arguments = for_driver(POSTGRES + "?options=-c+jit%3Doff&pgbouncer=true", session)
+    assert asked == {"timezone": "UTC"}
     assert arguments["statement_cache_size"] == 0
     names = {arguments["prepared_statement_name_func"]() for _ in range(3)}
     assert len(names) == 3
