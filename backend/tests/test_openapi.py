@@ -48,6 +48,7 @@ FIELDS = {
     },
     "SubmissionResult": {
         "session_id", "new_rank", "rank_change", "message", "total_players", "replayed",
+        "boards",
     },
     "EntryList": {"board", "season", "total_players", "version", "entries"},
     "Entry": {

@@ -22,6 +22,7 @@ from app.core.config import MAX_USER_ID, Settings
 from app.core.errors import (
     AppError,
     BodyTooLarge,
+    Busy,
     ClientSubmissionsOff,
     DatabaseAway,
     IdempotencyMismatch,
@@ -47,9 +48,10 @@ from app.schemas.scores import (
     SubmissionKey,
     SubmissionResult,
 )
-from app.services.access.callers import Rule, allows
+from app.services.access.callers import Caller, Rule, allows
+from app.services.service import Service
 from app.services.standings import Page, PlayerRank, Standings
-from app.services.submissions import Receipt
+from app.services.submissions import BoardReceipt, Receipt
 
 PREFIX = "/api/leaderboard"
 NOT_STORED = (b"cache-control", b"private, no-store")
@@ -72,6 +74,7 @@ SUBMIT_ERRORS = declare(
     IdempotencyMismatch,
     Overloaded,
     ShuttingDown,
+    Busy,
     DatabaseAway,
 )
 BODY_ERRORS = declare(BodyTooLarge, UnsupportedMediaType, InvalidInput, Overloaded, DatabaseAway)
@@ -97,17 +100,39 @@ IdempotencyKey = Annotated[
 
 
 def _result(receipt: Receipt) -> bytes:
+    told = receipt.on_main
     return (
-        b'"session_id":%d,"new_rank":%d,"rank_change":%d,"total_players":%d,"replayed":%b,'
-        b'"message":%b'
+        b'"session_id":%d,"new_rank":%b,"rank_change":%b,"total_players":%b,"replayed":%b,'
+        b'"message":%b,"boards":{%b}'
     ) % (
         receipt.session_id,
-        receipt.new_rank,
-        receipt.rank_change,
-        receipt.total_players,
+        _number(told.new_rank),
+        _number(told.rank_change),
+        _number(told.total_players),
         b"true" if receipt.replayed else b"false",
         to_json(receipt.message),
+        b",".join([_board_result(slug, each) for slug, each in receipt.boards.items()]),
     )
+
+
+def _board_result(slug: str, told: BoardReceipt) -> bytes:
+    return b'"%b":{"new_rank":%b,"rank_change":%b,"total_score":%b,"is_new_best":%b}' % (
+        slug.encode(),
+        _number(told.new_rank),
+        _number(told.rank_change),
+        _number(told.total_score),
+        b"true" if told.is_new_best else b"false",
+    )
+
+
+def _number(number: int | None) -> bytes:
+    return b"null" if number is None else b"%d" % number
+
+
+def _shown(receipt: Receipt, service: Service, caller: Caller) -> Receipt:
+    """The receipt as the caller may see it."""
+    hidden = service.boards.hidden_from(caller)
+    return receipt.without(hidden) if hidden else receipt
 
 
 def _idempotency_key(scope: Scope) -> str | None:
@@ -135,7 +160,7 @@ async def _serve_submit(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]
     refuse_repeated(body, _names_in(given))
     keep_numbers([given], body)
     receipt = await service.writer.submit(to_submission(given, key, service, scope["caller"]))
-    return 200, [JSON, NOT_STORED], b"{%b}" % _result(receipt)
+    return 200, [JSON, NOT_STORED], b"{%b}" % _result(_shown(receipt, service, scope["caller"]))
 
 
 def _submit_bound(settings: Settings) -> int:
@@ -172,16 +197,18 @@ async def _serve_batch(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
             waiting.append(service.writer.submit(submission))
         except AppError as error:
             waiting.append(error)
-    results = [await _answer_item(each) for each in waiting]
+    results = [await _answer_item(each, service, scope["caller"]) for each in waiting]
     return 200, [JSON, NOT_STORED], b'{"results":[%b]}' % b",".join(results)
 
 
-async def _answer_item(waiting: "asyncio.Future[Receipt] | AppError") -> bytes:
+async def _answer_item(
+    waiting: "asyncio.Future[Receipt] | AppError", service: Service, caller: Caller
+) -> bytes:
     """One item's result; whatever went wrong with it is told in its place."""
     if isinstance(waiting, AppError):
         return _rejected(waiting)
     try:
-        return b'{"status":"accepted",%b}' % _result(await waiting)
+        return b'{"status":"accepted",%b}' % _result(_shown(await waiting, service, caller))
     except Exception as error:  # noqa: BLE001 - each item is answered on its own
         return _rejected(to_app_error(error))
 

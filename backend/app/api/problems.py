@@ -11,8 +11,8 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.core.database import is_away
-from app.core.errors import AppError, BodyTooLarge, DatabaseAway, InternalError, InvalidInput
+from app.core.database import is_away, is_busy
+from app.core.errors import AppError, BodyTooLarge, Busy, DatabaseAway, InternalError, InvalidInput
 from app.schemas.problem import Problem
 
 log = structlog.get_logger(__name__)
@@ -105,6 +105,8 @@ def to_app_error(error: Exception) -> AppError:
     if is_away(error):
         log.warning("database away", error=repr(error))
         return DatabaseAway("The database can't be reached now. Try again in a moment.")
+    if is_busy(error):
+        return Busy("Another transaction holds what this one needs. Nothing was changed.")
     log.error("unhandled error", exc_info=error)
     return InternalError("Something went wrong on our side.")
 

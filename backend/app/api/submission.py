@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.metadata import encode_metadata
-from app.core.errors import ClientSubmissionsOff, Forbidden, InvalidInput
+from app.core.errors import AppError, ClientSubmissionsOff, Forbidden, InvalidInput
 from app.core.exact_json import read_exactly, to_whole
 from app.schemas.scores import ScoreSubmission
 from app.services.access.callers import Caller, Kind
@@ -61,13 +61,28 @@ def to_submission(
     given: ScoreSubmission, key: str | None, service: Service, caller: Caller
 ) -> Submission:
     """Checks what the schema can't say, and what a player's own client may not do. Raises
-    InvalidInput, Forbidden, ClientSubmissionsOff."""
+    InvalidInput, Forbidden, ClientSubmissionsOff.
+
+    What a rule that may change says against a score with a key is left to the writer: the score
+    may have been stored before the rule was made.
+    """
     settings = service.settings
     key = key or given.submission_id
-    if caller.kind is Kind.PLAYER:
-        key = _as_player(given, key, service, caller)
+    refusal: AppError | None = None
     if given.duration_ms is not None and given.duration_ms > settings.max_duration_ms:
-        raise InvalidInput.field("duration_ms", f"must be at most {settings.max_duration_ms}")
+        refusal = InvalidInput.field("duration_ms", f"must be at most {settings.max_duration_ms}")
+    if caller.kind is Kind.PLAYER:
+        if given.user_id != caller.user_id:
+            raise Forbidden("A player's token sends that player's scores alone.")
+        # Among that player's keys alone: else one who guesses a game server's key could make its
+        # submission fail.
+        key = key and f"player {given.user_id} {key}"
+        if not service.boards.take_from_clients(given.game_mode):
+            refusal = ClientSubmissionsOff(
+                f"Games of the mode {given.game_mode!r} are taken from game servers alone."
+            )
+    if refusal is not None and key is None:
+        raise refusal
     return Submission(
         given.user_id,
         given.score,
@@ -77,18 +92,5 @@ def to_submission(
         given.played_at,
         encode_metadata(given.metadata, settings.max_metadata_bytes, settings.max_json_depth),
         key,
+        refusal,
     )
-
-
-def _as_player(
-    given: ScoreSubmission, key: str | None, service: Service, caller: Caller
-) -> str | None:
-    """The key for a submission of a player's own client, among that player's keys alone: else
-    one who guesses a game server's key could make its submission fail."""
-    if given.user_id != caller.user_id:
-        raise Forbidden("A player's token sends that player's scores alone.")
-    if not service.boards.take_from_clients(given.game_mode):
-        raise ClientSubmissionsOff(
-            f"Games of the mode {given.game_mode!r} are taken from game servers alone."
-        )
-    return key and f"player {given.user_id} {key}"

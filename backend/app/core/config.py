@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     """Connections a worker keeps to PostgreSQL."""
     database_timeout: Seconds = 10.0
     """For a connection, a statement, and a wait for a connection."""
+    database_lock_timeout: Seconds = 0.5
+    """For a row that another transaction has locked. Beyond it, that player's change is refused
+    with 503 `busy`, or tried again apart from all other players' scores."""
     redis_timeout: Seconds = 0.5
     """For a call; beyond, Redis counts as away."""
 
@@ -112,6 +115,8 @@ class Settings(BaseSettings):
     """Scores in one transaction."""
     writer_max_queue: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """Scores that may wait in a worker; beyond, 503 with `Retry-After`."""
+    write_timeout: Annotated[float, Field(ge=1, le=3_600)] = 8.0
+    """From a score's arrival until it is stored, or refused with 503."""
     writer_lanes: Annotated[int, Field(ge=1, le=64)] = 1
     """Transactions that may be under way at once in a worker."""
 

@@ -2,26 +2,35 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.config import Settings
+from app.core.connection import ServiceConnection
 from app.core.server_urls import for_driver
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "3D000", "55000")
-"""SQLSTATEs of a server that is gone, full, stopping, failing, read-only or that lets nobody in."""
+_AWAY_CLASSES = ("08", "53", "57", "58", "28", "25006", "25P03", "3D000", "55000")
+"""SQLSTATEs of a server that is gone, full, stopping, failing, read-only or that lets nobody in,
+and of a transaction that the server ended because its worker was silent for too long."""
+
+_BUSY = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, lock time-out: the same work may well succeed next time."""
 
 
 def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
-    """An engine with a bounded pool; statements end after `database_timeout` seconds."""
+    """An engine with a bounded pool; statements end after `database_timeout` seconds.
+
+    With `command_timeout=None`, statements, locks and transactions may take as long as they want:
+    for migrations.
+    """
     url, session, arguments = for_driver(
         settings.database_url, {"application_name": "leaderboard", "timezone": "UTC"}
     )
@@ -35,33 +44,62 @@ def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
         connect_args={
             "timeout": settings.database_timeout,
             "command_timeout": settings.database_timeout,
+            "connection_class": ServiceConnection,
             "server_settings": session,
             **arguments,
             **connect_args,
         },
     )
+    is_bounded = connect_args.get("command_timeout", settings.database_timeout) is not None
+    statement = _session_settings(settings, is_bounded=is_bounded)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
+        connection.run_async(lambda raw: raw.execute(statement))
+
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
 
 
 def _refuse_closed(_: object, record: ConnectionPoolEntry, __: object) -> None:
-    """Has the pool replace a connection that the server has closed while it was in the pool."""
+    """Has the pool replace a connection that the server has closed while it was in the pool, and
+    all others that are as old."""
     if cast("RawConnection", record.driver_connection).is_closed():
-        raise DisconnectionError
+        raise InvalidatePoolError
+
+
+def _session_settings(settings: Settings, *, is_bounded: bool) -> str:
+    """What each connection tells the server. It is no part of the start of a connection, because
+    poolers in between refuse settings there that they don't know."""
+    told = {
+        # The server ends a query whose client is gone, and so lets go of the query's locks.
+        "client_connection_check_interval": "1s",
+        "tcp_keepalives_idle": "10s",
+        "tcp_keepalives_interval": "5s",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "20s",
+    }
+    if is_bounded:
+        told["lock_timeout"] = f"{settings.database_lock_timeout * 1_000:.0f}ms"
+        # A worker that is stopped within a transaction holds players' locks no longer than this.
+        told["idle_in_transaction_session_timeout"] = f"{settings.database_timeout * 1_000:.0f}ms"
+    return "; ".join(f"SET {name} = '{value}'" for name, value in told.items())
 
 
 @asynccontextmanager
 async def raw_connection(engine: AsyncEngine) -> AsyncIterator[RawConnection]:
     """The driver's own connection out of the engine's pool, for statements over arrays.
 
-    A connection on which anything failed as "away" is not given back to the pool.
+    A connection on which anything failed as "away" is not given back to the pool, and is not
+    asked anything more: a server that does not answer would not answer a goodbye either.
     """
     async with engine.connect() as connection:
-        raw = await connection.get_raw_connection()
+        raw = cast("RawConnection", (await connection.get_raw_connection()).driver_connection)
         try:
-            yield cast("RawConnection", raw.driver_connection)
+            yield raw
         except BaseException as error:
             if not isinstance(error, Exception) or is_away(error):
+                raw.terminate()
                 await connection.invalidate()
             raise
 
@@ -80,6 +118,14 @@ def is_away(error: BaseException) -> bool:
         OSError
         | TimeoutError
         | PoolTimeoutError
+        | InvalidatePoolError
         | asyncpg.InterfaceError
         | asyncpg.InternalClientError,
     )
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the error says that another transaction was in the way: a lock, a deadlock."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return is_busy(error.orig.__cause__ or error.orig)
+    return isinstance(error, asyncpg.PostgresError) and error.sqlstate in _BUSY

@@ -11,6 +11,8 @@ class AppError(Exception):
     title: ClassVar[str] = "Something went wrong"
     retry_after: int | None = None
     """Seconds after which trying again makes sense, for the `Retry-After` header."""
+    is_counted: bool = False
+    """Whether the score that was refused with this error has been counted (see `Written`)."""
 
     def __init__(self, detail: str, *, errors: list[dict[str, str]] | None = None) -> None:
         super().__init__(detail)
@@ -236,6 +238,15 @@ class DatabaseAway(AppError):
     code = "database-unavailable"
     title = "The database is away"
     retry_after = 2
+
+
+class Busy(AppError):
+    """Another transaction has locked the rows in question. Nothing was stored."""
+
+    status = 503
+    code = "busy"
+    title = "Another transaction is in the way"
+    retry_after = 1
 
 
 class ShuttingDown(AppError):

@@ -55,17 +55,49 @@ class ScoreSubmission(Strict):
     submission_id: SubmissionKey | None = None
 
 
+class BoardResult(BaseModel):
+    """What a submission did on one board. The rank is never older than the score; it is null
+    while it can't be told within a second."""
+
+    new_rank: Annotated[int | None, Field(description="From 1.", examples=[5])]
+    rank_change: Annotated[
+        int | None,
+        Field(
+            description="Positive: climbed. Null if the rank before is not known either.",
+            examples=[3],
+        ),
+    ]
+    total_score: Annotated[
+        int | None, Field(description="The player's total after this game.", examples=[1_830])
+    ]
+    is_new_best: Annotated[
+        bool, Field(description="Whether this game made the player's total better.")
+    ]
+
+
 class SubmissionResult(BaseModel):
-    """What a submission did. The rank is never older than the score."""
+    """What a submission did. It is stored, whatever else is said. `new_rank`, `rank_change` and
+    `total_players` speak of the default board, and are null if the game does not count there or
+    if the rank can't be told within a second."""
 
     session_id: Annotated[
         int, Field(description="The game's place in the ledger.", examples=[90_210])
     ]
-    new_rank: Annotated[int, Field(description="From 1.", examples=[5])]
-    rank_change: Annotated[int, Field(description="Positive: climbed.", examples=[3])]
-    total_players: Annotated[int, Field(examples=[120])]
+    new_rank: Annotated[int | None, Field(description="From 1.", examples=[5])]
+    rank_change: Annotated[
+        int | None,
+        Field(
+            description="Positive: climbed. Null if the rank before is not known either.",
+            examples=[3],
+        ),
+    ]
+    total_players: Annotated[int | None, Field(examples=[120])]
     replayed: Annotated[bool, Field(description="True if this was counted before.")]
     message: Annotated[str, Field(examples=["Up 3 places to rank 5 of 120."])]
+    boards: Annotated[
+        dict[str, BoardResult],
+        Field(description="Every board that the game counts for, by slug."),
+    ]
 
 
 class BatchSubmission(Strict):

@@ -175,6 +175,10 @@ class Boards:
         """Whether reading the board needs a credential."""
         return slug in self._private
 
+    def hidden_from(self, caller: Caller) -> frozenset[str]:
+        """The slugs of the boards that the caller may not read."""
+        return frozenset() if caller.reads_private else self._private
+
     def _admit(self, slug: str, caller: Caller) -> None:
         if slug in self._private and not caller.reads_private:
             raise caller.refuse("a key with the scope read, or a player's token")

@@ -6,21 +6,25 @@ known by its row in the file, so an import that broke off is run again and nothi
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import RawConnection, raw_connection
-from app.core.errors import AppError, DatabaseAway
+from app.core.errors import AppError, Busy, DatabaseAway
 from app.core.names import name_key, search_key
 from app.services import imported, ledger
 from app.services.player_names import named
 from app.services.schema import ensure_partitions_of
 from app.services.service import Service
 from app.services.submissions import Receipt, Submission
-from app.services.writer import Batch, Item, Writer
+from app.services.submit.answers import Answers
+from app.services.submit.batch import Batch, Item
+from app.services.submit.plan import Replayed
+from app.services.submit.transactions import Transactions
+from app.services.submit.writer import Writer
 
 BATCH = 1_000
 """Games in one transaction."""
@@ -87,7 +91,7 @@ def settings_for_import(settings: Settings) -> Settings:
     return settings.model_copy(update={"auth_mode": "open", "played_at_window": _ANY_TIME})
 
 
-class ImportWriter(Writer):
+class ImportTransactions(Transactions):
     """Says in the games' transaction which rows of the file are in, and writes each player of a
     batch an event `imported` beside the games.
 
@@ -96,48 +100,66 @@ class ImportWriter(Writer):
     of the games, so that folds keep a game as their version.
     """
 
-    _rows: dict["asyncio.Future[Receipt]", int]
-    _in_before: list[Item]
-    _events: dict[int, int]
-
     def __init__(self, service: Service, import_ids: Sequence[int]) -> None:
-        super().__init__(service.engine, service.settings, service.boards, service.standings)
+        window = timedelta(seconds=service.settings.played_at_window)
+        super().__init__(service.engine, service.boards, window)
         self._import_ids = import_ids
+        self.rows: dict[asyncio.Future[Receipt], int] = {}
+        """Which row of the file an item is."""
 
-    async def write(self, games: Sequence[Game]) -> list[Receipt | BaseException]:
-        """What became of each, in order: one transaction, past the queue."""
-        new = asyncio.get_running_loop().create_future
-        items = [Item(game.submission, new()) for game in games]
-        self._rows = {item.receipt: game.row for item, game in zip(items, games, strict=True)}
-        await self._write(items)
-        return await asyncio.gather(*(item.receipt for item in items), return_exceptions=True)
-
-    async def _decide(self, connection: RawConnection, items: Sequence[Item]) -> Batch:
+    async def _decide(
+        self, connection: RawConnection, items: Sequence[Item], *, skip_locked: bool
+    ) -> Batch:
         there = await imported.lock_rows(
-            connection, self._import_ids, [self._rows[item.receipt] for item in items]
+            connection, self._import_ids, [self.rows[item.receipt] for item in items]
         )
-        self._in_before = [item for item in items if self._rows[item.receipt] in there]
-        fresh = [item for item in items if self._rows[item.receipt] not in there]
-        if not fresh:
-            return Batch()
-        user_ids = {item.submission.user_id for item in fresh}
-        players = await ledger.lock_players(connection, user_ids)
-        self._events = {}
-        if players:
-            _, ids = await ledger.draw_ids(connection, len(players))
-            self._events = dict(zip(players, ids, strict=True))
-        return await super()._decide(connection, fresh)
+        fresh = [item for item in items if self.rows[item.receipt] not in there]
+        batch = Batch()
+        if fresh:
+            user_ids = {item.submission.user_id for item in fresh}
+            players = await ledger.lock_players(connection, user_ids, skip_locked=skip_locked)
+            events: dict[int, int] = {}
+            if players:
+                _, ids = await ledger.draw_ids(connection, len(players))
+                events = dict(zip(players, ids, strict=True))
+            batch = await super()._decide(connection, fresh, skip_locked=skip_locked)
+            players_in = sorted({row.user_id for row in batch.plan.rows})
+            numbers = [events[user_id] for user_id in players_in]
+            await connection.execute(_ADD_EVENTS, numbers, players_in)
+        # An import doesn't ask which sessions those are.
+        before = [item for item in items if self.rows[item.receipt] in there]
+        batch.items += before
+        batch.plan.outcomes += [Replayed(0)] * len(before)
+        return batch
 
     async def _store(self, connection: RawConnection, batch: Batch) -> None:
         await super()._store(connection, batch)
-        user_ids = sorted({row.user_id for row in batch.rows})
-        events = [self._events[user_id] for user_id in user_ids]
-        await connection.execute(_ADD_EVENTS, events, user_ids)
-        done = [item for item, _ in (*batch.accepted, *batch.replayed)]
-        rows = [self._rows[item.receipt] for item in done]
+        # Rows that were in before have no session here.
+        done = [item for item, (session_id, *_) in (*batch.accepted, *batch.replayed) if session_id]
+        rows = [self.rows[item.receipt] for item in done]
         await imported.add_rows(connection, self._import_ids[0], rows)
-        # An import doesn't ask which sessions those are.
-        batch.replayed += [(item, 0) for item in self._in_before]
+
+
+class ImportWriter:
+    """Writes a file's games a batch at a time, past the queue."""
+
+    def __init__(self, service: Service, import_ids: Sequence[int]) -> None:
+        self._transactions = ImportTransactions(service, import_ids)
+        answers = Answers(service.boards, service.standings)
+        self._writer = Writer(service.settings, self._transactions, answers)
+
+    async def write(self, games: Sequence[Game]) -> list[Receipt | BaseException]:
+        """What became of each, in order."""
+        items = [self._writer.item(game.submission) for game in games]
+        self._transactions.rows = {
+            item.receipt: game.row for item, game in zip(items, games, strict=True)
+        }
+        await self._writer.write(items)
+        return await asyncio.gather(*(item.receipt for item in items), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Returns when all that was taken is written."""
+        await self._writer.close()
 
 
 class Importer:
@@ -172,7 +194,7 @@ class Importer:
             results = await self._writer.write([named[at] for at in left])
             again = []
             for at, result in zip(left, results, strict=True):
-                if isinstance(result, DatabaseAway):
+                if isinstance(result, DatabaseAway | Busy):
                     if last:
                         raise result
                     again.append(at)

@@ -1,6 +1,6 @@
 """The SQL of one batch, over arrays, and of reading folds back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,24 @@ from app.services.fold import Fold
 _LOCK_PLAYERS = """
 SELECT id, username, is_active FROM users WHERE id = ANY($1::bigint[])
 ORDER BY id FOR NO KEY UPDATE
+"""
+
+_LOCK_FREE_PLAYERS = f"{_LOCK_PLAYERS} SKIP LOCKED"
+
+# Which of these players somebody else holds: the row that was left out above is there, or a row of
+# a board can't be locked.
+_HELD_PLAYERS = """
+WITH mine AS (
+    SELECT f.board_id, f.season, f.user_id FROM unnest($1::int[], $2::int[]) AS b (board_id, season)
+    JOIN leaderboard f ON f.board_id = b.board_id AND f.season = b.season
+    WHERE f.user_id = ANY($4::bigint[]) FOR NO KEY UPDATE OF f SKIP LOCKED
+)
+SELECT id FROM users WHERE id = ANY($3::bigint[])
+UNION
+SELECT f.user_id FROM unnest($1::int[], $2::int[]) AS b (board_id, season)
+JOIN leaderboard f ON f.board_id = b.board_id AND f.season = b.season
+LEFT JOIN mine ON (mine.board_id, mine.season, mine.user_id) = (f.board_id, f.season, f.user_id)
+WHERE f.user_id = ANY($4::bigint[]) AND mine.user_id IS NULL
 """
 
 _DRAW_IDS = """
@@ -111,10 +129,27 @@ class UsedKey(NamedTuple):
     session_id: int
 
 
-async def lock_players(connection: RawConnection, user_ids: Iterable[int]) -> dict[int, Player]:
-    """Locks the players' rows until the transaction ends. Unknown ids are left out."""
-    rows = await connection.fetch(_LOCK_PLAYERS, sorted(user_ids))
+async def lock_players(
+    connection: RawConnection, user_ids: Iterable[int], *, skip_locked: bool = False
+) -> dict[int, Player]:
+    """Locks the players' rows until the transaction ends. Unknown ids are left out; with
+    `skip_locked`, so are those that somebody else has locked."""
+    query = _LOCK_FREE_PLAYERS if skip_locked else _LOCK_PLAYERS
+    rows = await connection.fetch(query, sorted(user_ids))
     return {row["id"]: Player(row["id"], row["username"], row["is_active"]) for row in rows}
+
+
+async def held_players(
+    connection: RawConnection,
+    boards: Sequence[tuple[int, int]],
+    user_ids: Iterable[int],
+    locked: Collection[int],
+) -> set[int]:
+    """Which of the players another transaction holds; `locked` are those that this one locked."""
+    board_ids, seasons = zip(*boards, strict=True)
+    missing = [user_id for user_id in user_ids if user_id not in locked]
+    rows = await connection.fetch(_HELD_PLAYERS, board_ids, seasons, missing, list(locked))
+    return {row["id"] for row in rows}
 
 
 async def draw_ids(connection: RawConnection, count: int) -> tuple[datetime, list[int]]:

@@ -37,6 +37,8 @@ def run_alembic(do: Callable[[Config], None]) -> Callable[[Connection], None]:
 
 
 async def _under_lock(connection: AsyncConnection) -> None:
+    # Whoever waits here waits for a migration, which takes what it takes.
+    await connection.execute(text("SET LOCAL lock_timeout = 0"))
     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 

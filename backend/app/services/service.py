@@ -36,8 +36,10 @@ from app.services.schema import ensure_partitions, migrate
 from app.services.sessions import Sessions
 from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings, StandingsByBoard
+from app.services.submit.answers import Answers
+from app.services.submit.transactions import Transactions
+from app.services.submit.writer import Writer
 from app.services.tiers import TierLadder, Tiers
-from app.services.writer import Writer
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +125,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
 
         await run("chores", partial(_chores, engine, settings))
         await run("names", partial(keep_filled, engine))
-        writer = Writer(engine, settings, boards, by_board)
+        window = timedelta(seconds=settings.played_at_window)
+        transactions = Transactions(engine, boards, window)
+        writer = Writer(settings, transactions, Answers(boards, by_board))
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
         yield Service(

@@ -1,10 +1,11 @@
 """A submission between the wire and the ledger, and what becomes of it."""
 
 import hashlib
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from app.core.errors import InvalidInput
+from app.core.errors import AppError, InvalidInput
 
 CLOCK_SKEW = timedelta(seconds=5)
 """How far a client's clock may be ahead of the database's."""
@@ -21,6 +22,9 @@ class Submission(NamedTuple):
     played_at: datetime | None = None
     metadata: str | None = None
     key: str | None = None
+    refusal: AppError | None = None
+    """What a rule says against it. A score with a key may have been stored before the rule was
+    made, and is refused only if it was not."""
 
     @property
     def key_hash(self) -> bytes:
@@ -58,27 +62,68 @@ def check_played_at(at: datetime, now: datetime, window: timedelta) -> None:
         )
 
 
+class BoardReceipt(NamedTuple):
+    """What a score did on one board. Ranks count from 1; `rank_change` is positive upwards.
+
+    None is what can't be told: while the index is away, and ranks of deactivated players.
+    """
+
+    new_rank: int | None = None
+    rank_change: int | None = None
+    total_players: int | None = None
+    total_score: int | None = None
+    is_new_best: bool = False
+    is_first: bool = False
+
+
+NOWHERE = BoardReceipt()
+
+
 class Receipt(NamedTuple):
-    """The answer to a submission. Ranks count from 1; `rank_change` is positive upwards."""
+    """The answer to a submission that is stored. `boards` are those that it counts for, by slug;
+    `main` is the default board's slug."""
 
     session_id: int
-    new_rank: int
-    rank_change: int
-    total_players: int
-    first: bool = False
+    boards: Mapping[str, BoardReceipt]
+    main: str
     replayed: bool = False
 
     @property
+    def on_main(self) -> BoardReceipt:
+        """What it did on the default board: nothing if it does not count there."""
+        return self.boards.get(self.main, NOWHERE)
+
+    def without(self, hidden: Collection[str]) -> "Receipt":
+        """The same for a caller who may not know of these boards."""
+        shown = {slug: each for slug, each in self.boards.items() if slug not in hidden}
+        return self._replace(boards=shown)
+
+    @property
     def message(self) -> str:
-        """One sentence for people."""
-        standing = f"rank {self.new_rank:,} of {self.total_players:,}"
+        """One sentence or two for people."""
+        lead = "Already recorded; nothing was counted twice." if self.replayed else "Stored."
+        if not self.boards:
+            return f"{lead} This game counts for no board."
+        slug = self.main if self.main in self.boards else next(iter(self.boards))
+        told = self.boards[slug]
+        if told.new_rank is None or told.total_players is None:
+            return f"{lead} The rank can't be told now. There is nothing to retry."
+        standing = f"rank {told.new_rank:,} of {told.total_players:,}"
+        if slug != self.main:
+            standing += f" on board {slug}"
         if self.replayed:
-            return f"Already recorded; nothing was counted twice. You are at {standing}."
-        if self.first:
-            return f"Welcome to the board at {standing}."
-        places = f"{abs(self.rank_change):,} place{'' if abs(self.rank_change) == 1 else 's'}"
-        if self.rank_change > 0:
-            return f"Up {places} to {standing}."
-        if self.rank_change < 0:
-            return f"Down {places} to {standing}."
-        return f"You hold {standing}."
+            return f"{lead} You are at {standing}."
+        return _sentence(told, standing)
+
+
+def _sentence(told: BoardReceipt, standing: str) -> str:
+    if told.is_first:
+        return f"Welcome to the board at {standing}."
+    if told.rank_change is None:
+        return f"Stored. You are at {standing}."
+    places = f"{abs(told.rank_change):,} place{'' if abs(told.rank_change) == 1 else 's'}"
+    if told.rank_change > 0:
+        return f"Up {places} to {standing}."
+    if told.rank_change < 0:
+        return f"Down {places} to {standing}."
+    return f"You hold {standing}."

@@ -17,6 +17,7 @@ const counted: SubmissionResult = {
   total_players: 40,
   replayed: false,
   message: "Counted.",
+  boards: {},
 };
 const refused = { status: 422, data: { code: "invalid-input", detail: "No." } };
 

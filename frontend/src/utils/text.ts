@@ -139,6 +139,7 @@ export const text = {
     anonymous: "Pick your player first.",
     serversOnly: "Scores on this board come from the game itself.",
     lookingOn: "You're looking on. Scores can be sent by whoever joined with this name.",
+    stored: "Counted. Your rank follows in a moment.",
     confirmed: (rank: number) => `Counted. You're ${ordinal(rank)}.`,
     climbed: (rank: number, count: number) => `Counted. Up ${places(count)} to ${ordinal(rank)}.`,
     replayed: "This score was counted already. Nothing was counted twice.",

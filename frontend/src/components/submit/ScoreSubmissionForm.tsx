@@ -185,5 +185,9 @@ function describe(error: Error): string {
 
 function confirm({ replayed, new_rank: rank, rank_change: change }: SubmissionResult): string {
   if (replayed) return text.submit.replayed;
-  return change > 0 ? text.submit.climbed(rank, change) : text.submit.confirmed(rank);
+  // The score is stored, and its rank can't be told now: the board will show it.
+  if (rank === null) return text.submit.stored;
+  return change !== null && change > 0
+    ? text.submit.climbed(rank, change)
+    : text.submit.confirmed(rank);
 }

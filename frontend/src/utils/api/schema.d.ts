@@ -636,18 +636,18 @@ export interface components {
              * @description From 1.
              * @example 5
              */
-            new_rank: number;
+            new_rank: number | null;
             /**
              * Rank Change
-             * @description Positive: climbed.
+             * @description Positive: climbed. Null if the rank before is not known either.
              * @example 3
              */
-            rank_change: number;
+            rank_change: number | null;
             /**
              * Total Players
              * @example 120
              */
-            total_players: number;
+            total_players: number | null;
             /**
              * Replayed
              * @description True if this was counted before.
@@ -658,6 +658,13 @@ export interface components {
              * @example Up 3 places to rank 5 of 120.
              */
             message: string;
+            /**
+             * Boards
+             * @description Every board that the game counts for, by slug.
+             */
+            boards: {
+                [key: string]: components["schemas"]["BoardResult"];
+            };
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -864,6 +871,36 @@ export interface components {
         BoardList: {
             /** Boards */
             boards: components["schemas"]["Board"][];
+        };
+        /**
+         * BoardResult
+         * @description What a submission did on one board. The rank is never older than the score; it is null
+         *     while it can't be told within a second.
+         */
+        BoardResult: {
+            /**
+             * New Rank
+             * @description From 1.
+             * @example 5
+             */
+            new_rank: number | null;
+            /**
+             * Rank Change
+             * @description Positive: climbed. Null if the rank before is not known either.
+             * @example 3
+             */
+            rank_change: number | null;
+            /**
+             * Total Score
+             * @description The player's total after this game.
+             * @example 1830
+             */
+            total_score: number | null;
+            /**
+             * Is New Best
+             * @description Whether this game made the player's total better.
+             */
+            is_new_best: boolean;
         };
         /**
          * CallerInfo
@@ -1632,7 +1669,9 @@ export interface components {
         };
         /**
          * SubmissionResult
-         * @description What a submission did. The rank is never older than the score.
+         * @description What a submission did. It is stored, whatever else is said. `new_rank`, `rank_change` and
+         *     `total_players` speak of the default board, and are null if the game does not count there or
+         *     if the rank can't be told within a second.
          */
         SubmissionResult: {
             /**
@@ -1646,18 +1685,18 @@ export interface components {
              * @description From 1.
              * @example 5
              */
-            new_rank: number;
+            new_rank: number | null;
             /**
              * Rank Change
-             * @description Positive: climbed.
+             * @description Positive: climbed. Null if the rank before is not known either.
              * @example 3
              */
-            rank_change: number;
+            rank_change: number | null;
             /**
              * Total Players
              * @example 120
              */
-            total_players: number;
+            total_players: number | null;
             /**
              * Replayed
              * @description True if this was counted before.
@@ -1668,6 +1707,13 @@ export interface components {
              * @example Up 3 places to rank 5 of 120.
              */
             message: string;
+            /**
+             * Boards
+             * @description Every board that the game counts for, by slug.
+             */
+            boards: {
+                [key: string]: components["schemas"]["BoardResult"];
+            };
         };
         /**
          * Tier
@@ -1959,7 +2005,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `overloaded`: Too much work is waiting; `shutting-down`: The service is stopping; `database-unavailable`: The database is away */
+            /** @description `overloaded`: Too much work is waiting; `shutting-down`: The service is stopping; `busy`: Another transaction is in the way; `database-unavailable`: The database is away */
             503: {
                 headers: {
                     [name: string]: unknown;

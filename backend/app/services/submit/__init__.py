@@ -1,0 +1,1 @@
+"""The write path: scores that wait together become one transaction, then one call of the index."""
