@@ -20,6 +20,7 @@ UPGRADE = (
         board_id integer NOT NULL CONSTRAINT fk_index_marks_board_id REFERENCES boards (id),
         season integer NOT NULL,
         event_id bigint NOT NULL,
+        at timestamptz NOT NULL,
         nonce bigint NOT NULL,
         CONSTRAINT pk_index_marks PRIMARY KEY (board_id, season, event_id)
     )

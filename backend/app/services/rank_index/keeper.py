@@ -270,16 +270,16 @@ class Keeper:
         missing = [user_id for user_id, event in tail.items() if heard.get(user_id, 0) < event]
         self.repaired += await self._apply(missing)
         if settled and index.doubts == doubts:
-            past = await self._mark(upto)
+            past = await self._mark(before.watermark)
             watermark = before.watermark.encode()
             if await index.settle(state.epoch, position, run_id, watermark, past):
                 for user_id in [each for each, seen in heard.items() if seen <= upto]:
                     del heard[user_id]
 
-    async def _mark(self, event_id: int) -> Past:
+    async def _mark(self, settled: Watermark) -> Past:
         async with raw_connection(self._engine) as connection:
             lineage = await read_lineage(connection)
-            return Past(await add_mark(connection, self.board, event_id), lineage)
+            return Past(await add_mark(connection, self.board, settled), lineage)
 
     async def _apply(self, user_ids: Sequence[int]) -> int:
         """Brings these players' folds into the index. How many of them changed their rank."""

@@ -17,6 +17,7 @@ import asyncpg
 
 from app.core.database import RawConnection
 from app.services.boards import BoardSeason
+from app.services.rank_index.tail import BEGINNING, Watermark
 
 MARKS_KEPT = 1_000
 """An index that is older than all of these is built anew instead of caught up with."""
@@ -37,8 +38,13 @@ SELECT EXISTS (
 
 # Two workers may mark the same event: the first mark stands.
 _ADD_MARK = """
-INSERT INTO index_marks AS m (board_id, season, event_id, nonce) VALUES ($1, $2, $3, $4)
+INSERT INTO index_marks AS m (board_id, season, event_id, at, nonce) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (board_id, season, event_id) DO UPDATE SET nonce = m.nonce RETURNING nonce
+"""
+
+_NEWEST_MARK = """
+SELECT event_id, at, nonce FROM index_marks WHERE board_id = $1 AND season = $2
+ORDER BY event_id DESC LIMIT 1
 """
 
 _FORGET_MARKS = f"""
@@ -84,11 +90,22 @@ async def read_lineage(connection: RawConnection) -> str:
         return ""
 
 
-async def add_mark(connection: RawConnection, board: BoardSeason, event_id: int) -> str:
-    """Stores a mark of this event in the database, to be kept by the index afterwards."""
-    nonce = await connection.fetchval(_ADD_MARK, *board.key, event_id, secrets.randbits(62))
+async def add_mark(connection: RawConnection, board: BoardSeason, settled: Watermark) -> str:
+    """Stores a mark in the database, to be kept by the index afterwards. Every event up to the
+    watermark must have been committed, or have failed for good."""
+    nonce = await connection.fetchval(
+        _ADD_MARK, *board.key, settled.event_id, settled.at, secrets.randbits(62)
+    )
     await connection.execute(_FORGET_MARKS, *board.key)
-    return f"{event_id} {nonce}"
+    return f"{settled.event_id} {nonce}"
+
+
+async def newest_mark(connection: RawConnection, board: BoardSeason) -> tuple[Watermark, str]:
+    """The watermark of the board's newest mark, and the mark."""
+    row = await connection.fetchrow(_NEWEST_MARK, *board.key)
+    if row is None:
+        return BEGINNING, await add_mark(connection, board, BEGINNING)
+    return Watermark(row["event_id"], row["at"]), f"{row['event_id']} {row['nonce']}"
 
 
 async def overtake(connection: RawConnection, event_id: int) -> int:

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.database import raw_connection
 from app.services import ledger
 from app.services.rank_index.index import IndexedFold, RankIndex
-from app.services.rank_index.past import Past, add_mark, read_lineage
-from app.services.rank_index.tail import BEGINNING, Mark, take_mark, wait_settled
+from app.services.rank_index.past import Past, add_mark, newest_mark, read_lineage
+from app.services.rank_index.tail import Mark, take_mark, wait_settled
 
 log = structlog.get_logger(__name__)
 
 LOCK_MS = 10_000
 CHUNK = 2_000
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
 FORGET_CHUNK = 500
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
@@ -148,9 +148,12 @@ async def _promote(
     index: RankIndex, engine: AsyncEngine, epoch: str, mark: Mark, lineage: str, is_settled: bool
 ) -> bool:
     async with raw_connection(engine) as connection:
-        own = await add_mark(connection, index.board, mark.watermark.event_id)
-    # While some long transaction writes, the sweeper has to look at everything afterwards.
-    watermark = mark.watermark if is_settled else BEGINNING
+        if is_settled:
+            watermark = mark.watermark
+            own = await add_mark(connection, index.board, watermark)
+        else:
+            # Some long transaction writes: the sweeps have to look at more than that.
+            watermark, own = await newest_mark(connection, index.board)
     old = await index.promote(
         epoch, mark.watermark.event_id, watermark.encode(), Past(own, lineage)
     )
