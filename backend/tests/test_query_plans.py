@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from app.services import history, ledger, players, sampler, sessions, sql_standings
+from app.services import history, ledger, players, sampler, search, sessions, sql_standings
 from app.services.boards import BoardSeason
 from app.services.rank_index import tail
 from app.services.rank_index.rebuild import CHUNK
@@ -368,13 +368,22 @@ async def test_a_player_by_name(database, mode):
     assert plan.blocks < 10
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_parts_of_names(database, mode):
+    async with database.connection.transaction():
+        await database.connection.execute(search.BY_TRIGRAMS)
+        for parts in (("layer-777",), ("layer-1", "er-19"), ("nobody",)):
+            plan = await database.plan(search.within(len(parts)), parts[0], 10, *parts, mode=mode)
+            assert plan.indexes() == {"idx_user_search"}
+
+
 PREFIXES = ("player-12", "player-", "p", "nobody")
 
 
 async def test_names_that_begin_so(database):
     """Read in order, so that a short prefix costs no more than a long one."""
     for prefix in PREFIXES:
-        plan = await database.plan(players._BY_PREFIX, prefix, 10)
+        plan = await database.plan(search.BEGIN_SO, prefix, 10)
         assert "Sort" not in plan.kinds()
         assert plan.blocks < 30
 
@@ -382,5 +391,5 @@ async def test_names_that_begin_so(database):
 async def test_names_that_begin_so_whatever_the_locale(database):
     """The index of the pattern operators serves where the default order is a language's."""
     for prefix in PREFIXES:
-        plan = await database.plan(players._BY_PREFIX, prefix, 10)
+        plan = await database.plan(search.BEGIN_SO, prefix, 10)
         assert plan.indexes() == {"idx_user_username_active"}

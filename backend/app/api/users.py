@@ -1,5 +1,6 @@
 """Players: joining and looking up."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -15,13 +16,16 @@ from app.api.state import ServiceDep
 from app.core.errors import (
     DatabaseAway,
     EmailTaken,
+    Forbidden,
     InvalidInput,
     PlayerInactive,
+    Unauthenticated,
     UnknownBoard,
     UnknownPlayer,
+    UnknownSeason,
     UsernameTaken,
 )
-from app.schemas.common import Digits, UserIdInPath
+from app.schemas.common import UserIdInPath
 from app.schemas.sessions import (
     History,
     HistoryPoint,
@@ -29,9 +33,18 @@ from app.schemas.sessions import (
     SessionList,
     SessionsQuery,
 )
-from app.schemas.users import LookUp, NewUser, UserChange, UserList, UserProfile
-from app.services.access.callers import Rule, allows
+from app.schemas.users import (
+    FoundUser,
+    NewUser,
+    UserChange,
+    UserList,
+    UserProfile,
+    UserSearch,
+)
+from app.services.access.callers import Caller, Rule, allows
 from app.services.players import Profile
+from app.services.search import ranks_of
+from app.services.service import Service
 from app.services.sessions import NEWEST, Cursor, Session
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
@@ -62,22 +75,49 @@ async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
     return _to_answer(await service.players.create(body.username, body.email))
 
 
-@router.get("", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+@router.get(
+    "",
+    responses=declare(UnknownPlayer, UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway),
+)
 @allows(Rule.PUBLIC)
 async def find_users(
+    caller: CallerDep,
     service: ServiceDep,
-    username: Annotated[LookUp | None, Query(description="The exact name.")] = None,
-    prefix: Annotated[LookUp | None, Query(description="How the name begins.")] = None,
-    limit: Annotated[int, Query(ge=1, le=50, description="How many at most."), Digits] = 10,
+    query: Annotated[UserSearch, Query()],
 ) -> UserList:
-    """Looks a player up by `username` (404 if there is none), or suggests active players whose
-    names begin with `prefix`. Case doesn't matter."""
-    if username is not None and prefix is None:
-        return UserList(users=[_to_answer(await service.players.find(username))])
-    if prefix is not None and username is None:
-        found = await service.players.suggest(prefix, limit)
-        return UserList(users=[_to_answer(each) for each in found])
-    raise InvalidInput.field("username", "give either username or prefix")
+    """Looks a player up by `username` (404 if there is none), or finds active players: `search` is
+    parts of the name, `prefix` its beginning. Case, accents and what shows nothing make no
+    difference. Parts within a name are found if one of them has at least three characters."""
+    given = [each for each in (query.username, query.search, query.prefix) if each is not None]
+    if len(given) != 1:
+        raise InvalidInput.field("username", "give one of username, search and prefix")
+    if query.username is not None:
+        found = [await service.players.find(query.username)]
+    elif query.search is not None:
+        found = await service.search.find(query.search, query.limit)
+    else:
+        found = await service.search.begin(given[0], query.limit)
+    ranks = await _ranks(found, query, caller, service)
+    return UserList(
+        users=[
+            FoundUser(**_to_answer(each).model_dump(), rank=rank, total_score=total)
+            for each in found
+            for rank, total in [ranks.get(each.user_id, (None, None))]
+        ]
+    )
+
+
+async def _ranks(
+    found: list[Profile], query: UserSearch, caller: Caller, service: Service
+) -> Mapping[int, tuple[int | None, int]]:
+    """On the board that was asked for; on the default one only if the caller may read that."""
+    try:
+        board = service.boards.find(query.board, query.season, caller)
+    except (Unauthenticated, Forbidden, UnknownBoard):
+        if query.board is not None:
+            raise
+        return {}
+    return await ranks_of(service.standings.of(board), found)
 
 
 @router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.core.names import MAX_WRITTEN, check_storable, clean_name
-from app.schemas.common import Strict
+from app.schemas.common import Digits, Strict
+from app.schemas.entries import BoardQuery
 from app.schemas.text import Reason
 
 Username = Annotated[
@@ -55,7 +56,31 @@ class UserProfile(BaseModel):
     is_active: bool
 
 
-class UserList(BaseModel):
-    """Players found, in order of names."""
+class FoundUser(UserProfile):
+    """A player found, and where the player stands on the board."""
 
-    users: list[UserProfile]
+    rank: Annotated[
+        int | None,
+        Field(
+            description="Null for a player without a score there, and while ranks can't be told.",
+            examples=[5],
+        ),
+    ]
+    total_score: Annotated[
+        int | None, Field(description="Null for a player without a score.", examples=[1500])
+    ]
+
+
+class UserSearch(BoardQuery):
+    """Which players; and the board and season on which their ranks are told."""
+
+    username: Annotated[LookUp | None, Field(description="The exact name.")] = None
+    search: Annotated[LookUp | None, Field(description="Parts of the name.")] = None
+    prefix: Annotated[LookUp | None, Field(description="How the name begins.")] = None
+    limit: Annotated[int, Field(ge=1, le=50, description="How many at most."), Digits] = 10
+
+
+class UserList(BaseModel):
+    """Players found: those whose names begin so in order of names, then the others."""
+
+    users: list[FoundUser]

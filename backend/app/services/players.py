@@ -29,15 +29,15 @@ from app.services.standings import StandingsByBoard
 
 log = structlog.get_logger(__name__)
 
-_COLUMNS = "id, username, join_date, is_active"
+COLUMNS = "id, username, join_date, is_active"
 
 _CREATE = f"""
 INSERT INTO users (username, email, guest_secret_hash, name_key, search_key)
-VALUES ($1, $2, $3, $4, $5) RETURNING {_COLUMNS}
+VALUES ($1, $2, $3, $4, $5) RETURNING {COLUMNS}
 """  # noqa: S608 - constants alone
 
 _CHANGE = f"""
-UPDATE users SET is_active = coalesce($2, is_active) WHERE id = $1 RETURNING {_COLUMNS}
+UPDATE users SET is_active = coalesce($2, is_active) WHERE id = $1 RETURNING {COLUMNS}
 """  # noqa: S608 - constants alone
 
 # In two steps, because a trigger takes the key for stale that does not change with the name.
@@ -55,13 +55,7 @@ RETURNING board_id, season, user_id, total_score, achieved_id, achieved_at, vers
           games_played, decided, wins, is_active
 """
 
-_BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE {named('$1', '$2')}"  # noqa: S608
-
-# The bounds of a prefix as LIKE wants them, in the operator class of idx_user_username_active.
-_BY_PREFIX = f"""
-SELECT {_COLUMNS} FROM users WHERE is_active AND search_key LIKE $1 || '%'
-ORDER BY search_key USING ~<~ LIMIT $2
-"""  # noqa: S608
+_BY_NAME = f"SELECT {COLUMNS} FROM users WHERE {named('$1', '$2')}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +74,8 @@ async def _rename(connection: RawConnection, user_id: int, username: str) -> Non
     await connection.execute(_RENAME[1], user_id, username, *keys)
 
 
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-
-
-def _profile(row: asyncpg.Record) -> Profile:
+def to_profile(row: asyncpg.Record) -> Profile:
+    """A profile from a row with `COLUMNS`."""
     return Profile(row["id"], row["username"], row["join_date"], row["is_active"])
 
 
@@ -116,16 +107,16 @@ class Players:
                 raise _taken(error, username) from error
         if row is None:
             raise AssertionError
-        return _profile(row)
+        return to_profile(row)
 
     async def get(self, user_id: int) -> Profile:
         """Raises UnknownPlayer."""
-        query = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
+        query = f"SELECT {COLUMNS} FROM users WHERE id = $1"  # noqa: S608
         async with raw_connection(self._engine) as connection:
             row = await connection.fetchrow(query, user_id)
         if row is None:
             raise UnknownPlayer(f"There is no player {user_id}.")
-        return _profile(row)
+        return to_profile(row)
 
     async def find(self, username: str) -> Profile:
         """By name, in any spelling that counts as the same. Raises UnknownPlayer."""
@@ -133,14 +124,7 @@ class Players:
             row = await connection.fetchrow(_BY_NAME, username, name_key(username))
         if row is None:
             raise UnknownPlayer(f"There is no player named {username!r}.")
-        return _profile(row)
-
-    async def suggest(self, prefix: str, limit: int) -> list[Profile]:
-        """Active players whose names begin so, case and accents aside, in order of names."""
-        escaped = _escape(search_key(prefix))
-        async with raw_connection(self._engine) as connection:
-            rows = await connection.fetch(_BY_PREFIX, escaped, limit)
-        return [_profile(row) for row in rows]
+        return to_profile(row)
 
     async def change(
         self,
@@ -174,7 +158,7 @@ class Players:
                 raise _taken(error, username) from error
             if row is None:
                 raise AssertionError
-            profile = _profile(row)
+            profile = to_profile(row)
             kinds = _kinds(before, profile)
             if not kinds:
                 return profile

@@ -33,6 +33,7 @@ from app.services.rank_index.index import RankIndex
 from app.services.rank_index.keeper import Keeper
 from app.services.sampler import Sampler
 from app.services.schema import ensure_partitions, migrate
+from app.services.search import Search
 from app.services.sessions import Sessions
 from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings, StandingsByBoard
@@ -44,6 +45,8 @@ from app.services.tiers import TierLadder, Tiers
 log = structlog.get_logger(__name__)
 
 START_ATTEMPTS = 60
+READ_CONNECTIONS = 2
+"""A worker's connections for reads that may take long: they take none from the writer."""
 CHORES_EVERY = timedelta(hours=1)
 
 _FORGET_KEYS = text(
@@ -66,6 +69,7 @@ class Service:
     samplers: tuple[Sampler, ...]
     writer: Writer
     players: Players
+    search: Search
     tiers: Tiers
     sessions: Sessions
     histories: Histories
@@ -87,6 +91,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         engine = create_engine(settings)
         stack.push_async_callback(engine.dispose)
+        reads = create_engine(settings.model_copy(update={"database_pool_size": READ_CONNECTIONS}))
+        stack.push_async_callback(reads.dispose)
         await _start_database(settings)
         boards = await Boards.load(engine)
         supervisor = Supervisor()
@@ -132,8 +138,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         players = Players(engine, boards, by_board)
         yield Service(
             supervisor, settings, engine, client, boards, by_board, tuple(keepers),
-            tuple(samplers), writer, players, Tiers(ladders), Sessions(engine), Histories(engine),
-            limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
+            tuple(samplers), writer, players, Search(reads), Tiers(ladders), Sessions(reads),
+            Histories(reads), limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
             AuditLog(engine), Guests(engine, players), BoardAdmin(engine),
         )  # fmt: skip
 

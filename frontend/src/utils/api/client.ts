@@ -109,7 +109,7 @@ export const fetchHistory = (
 ): Promise<History> => get(`/users/${userId}/history`, { ...ref, range, points: 160 }, signal);
 
 export const suggestUsers = async (prefix: string, signal?: AbortSignal): Promise<UserProfile[]> =>
-  (await get<{ users: UserProfile[] }>("/users", { prefix, limit: 8 }, signal)).users;
+  (await get<{ users: UserProfile[] }>("/users", { search: prefix, limit: 8 }, signal)).users;
 
 export const fetchAuth = (signal?: AbortSignal): Promise<AuthState> => get("/auth", {}, signal);
 

@@ -200,8 +200,9 @@ export interface paths {
         };
         /**
          * Find Users
-         * @description Looks a player up by `username` (404 if there is none), or suggests active players whose
-         *     names begin with `prefix`. Case doesn't matter.
+         * @description Looks a player up by `username` (404 if there is none), or finds active players: `search` is
+         *     parts of the name, `prefix` its beginning. Case, accents and what shows nothing make no
+         *     difference. Parts within a name are found if one of them has at least three characters.
          */
         get: operations["find_users_api_users_get"];
         put?: never;
@@ -214,8 +215,9 @@ export interface paths {
         options?: never;
         /**
          * Find Users: headers alone
-         * @description Looks a player up by `username` (404 if there is none), or suggests active players whose
-         *     names begin with `prefix`. Case doesn't matter.
+         * @description Looks a player up by `username` (404 if there is none), or finds active players: `search` is
+         *     parts of the name, `prefix` its beginning. Case, accents and what shows nothing make no
+         *     difference. Parts within a name are found if one of them has at least three characters.
          */
         head: operations["find_users_api_users_get_head"];
         patch?: never;
@@ -1014,6 +1016,41 @@ export interface components {
              * @example Input should be a valid integer
              */
             message: string;
+        };
+        /**
+         * FoundUser
+         * @description A player found, and where the player stands on the board.
+         */
+        FoundUser: {
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id: number;
+            /**
+             * Username
+             * @example Nova
+             */
+            username: string;
+            /**
+             * Join Date
+             * Format: date-time
+             */
+            join_date: string;
+            /** Is Active */
+            is_active: boolean;
+            /**
+             * Rank
+             * @description Null for a player without a score there, and while ranks can't be told.
+             * @example 5
+             */
+            rank: number | null;
+            /**
+             * Total Score
+             * @description Null for a player without a score.
+             * @example 1500
+             */
+            total_score: number | null;
         };
         /**
          * GuestAnswer
@@ -1843,11 +1880,11 @@ export interface components {
         };
         /**
          * UserList
-         * @description Players found, in order of names.
+         * @description Players found: those whose names begin so in order of names, then the others.
          */
         UserList: {
             /** Users */
-            users: components["schemas"]["UserProfile"][];
+            users: components["schemas"]["FoundUser"][];
         };
         /**
          * UserProfile
@@ -3218,8 +3255,14 @@ export interface operations {
     find_users_api_users_get: {
         parameters: {
             query?: {
+                /** @description A board's slug; `global` if left out. */
+                board?: string | null;
+                /** @description A season's number; the current one if left out. */
+                season?: number | null;
                 /** @description The exact name. */
                 username?: string | null;
+                /** @description Parts of the name. */
+                search?: string | null;
                 /** @description How the name begins. */
                 prefix?: string | null;
                 /** @description How many at most. */
@@ -3258,7 +3301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unknown-player`: No such player */
+            /** @description `unknown-player`: No such player; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3440,8 +3483,14 @@ export interface operations {
     find_users_api_users_get_head: {
         parameters: {
             query?: {
+                /** @description A board's slug; `global` if left out. */
+                board?: string | null;
+                /** @description A season's number; the current one if left out. */
+                season?: number | null;
                 /** @description The exact name. */
                 username?: string | null;
+                /** @description Parts of the name. */
+                search?: string | null;
                 /** @description How the name begins. */
                 prefix?: string | null;
                 /** @description How many at most. */
@@ -3474,7 +3523,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unknown-player`: No such player */
+            /** @description `unknown-player`: No such player; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
                     [name: string]: unknown;
