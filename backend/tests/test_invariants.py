@@ -82,7 +82,7 @@ class Leaderboard(RuleBasedStateMachine):
         # A window smaller than the board, so that the mirror loses rows and refills.
         self.workers = [
             await self.stack.enter_async_context(
-                self.box.worker(page_max_age=0.0, index_window=4, live_top=3)
+                self.box.worker(page_max_age=0.0, index_window=6, live_top=3)
             )
             for _ in range(2)
         ]

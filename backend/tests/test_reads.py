@@ -84,7 +84,7 @@ async def friends(worker: Worker, *user_ids: int) -> dict:
 @pytest.fixture
 async def board(sandbox):
     """More players than the worker mirrors in memory."""
-    async with sandbox.worker(index_window=20) as worker:
+    async with sandbox.worker(index_window=20, live_top=10) as worker:
         made = Board(worker)
         await made.fill(PLAYERS)
         yield made

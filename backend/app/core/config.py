@@ -1,7 +1,7 @@
 """Settings, read from the environment (and `.env`), one flat class with sane defaults."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -252,6 +252,13 @@ class Settings(BaseSettings):
             if not read[name] and name != "auth_secret_previous":
                 raise _fault(f"{name}_file", f"has nothing in it: {path} is empty")
         return {**given, **read}
+
+    @model_validator(mode="after")
+    def _check_window(self) -> Self:
+        """The mirror may lose half of its rows before it is read anew; all visible ones stay."""
+        if self.index_window < 2 * self.live_top:
+            raise _fault("index_window", "must be at least twice LIVE_TOP")
+        return self
 
 
 def _fault(name: str, message: str) -> PydanticCustomError:

@@ -239,10 +239,9 @@ class Follower:
 
     def is_beyond(self, fold: Fold) -> bool:
         """Whether a fold's place is surely below the mirror's last row."""
-        mirror = self.mirror
-        if mirror is None or mirror.complete or mirror.thin:
+        if self.mirror is None:
             return False
-        return encode_member(fold, descending=self._index.board.descending) > mirror.last
+        return self.mirror.is_above(encode_member(fold, descending=self._index.board.descending))
 
     def expect(self, position: int) -> None:
         """Told that this worker moved the index on: its own pages show that at once."""

@@ -18,7 +18,8 @@ class Mirror:
     """The first rows of a board: members in order, and each one's encoded details.
 
     Without gaps from rank 1 to `len(self)`. Rows that fall out of the window are dropped; when
-    too many have, `thin` says so and the owner reads the window anew.
+    too many have, `thin` says so and the owner reads the window anew. At least half of the
+    capacity is always there, or all players.
     """
 
     def __init__(
@@ -49,11 +50,16 @@ class Mirror:
         return first <= last and (last <= len(self._members) or self.complete)
 
     def take(self, delta: Delta) -> None:
-        """Applies one step of the index. Raises MirrorError if the two don't fit."""
-        if delta.touches(len(self._members)):
-            for old, new, after, details in delta.steps(len(self._members)):
+        """Applies one step of the index. Raises MirrorError if the two don't fit, or if fewer
+        rows than half of the capacity are left."""
+        # Each step can make the mirror longer by a row, so a later step of the same delta may
+        # begin or end at a row that was not in the mirror before it.
+        rows = len(self._members) + len(delta.records)
+        if delta.touches(rows):
+            for old, new, after, details in delta.steps(rows):
                 self._move(old, new, after, details)
-        if self._players != delta.players:
+        lost_many = len(self._members) < self._capacity // 2 and not self.complete
+        if self._players != delta.players or lost_many:
             raise MirrorError
 
     def _move(self, old: bytes | None, new: bytes | None, after: int, details: bytes) -> None:
@@ -82,17 +88,17 @@ class Mirror:
             self.revision = next(_revisions)
 
     def _cut(self, at: int) -> None:
-        if at < self._capacity // 2:
-            raise MirrorError
         for member in self._members[at:]:
             del self._details[member]
         del self._members[at:]
         self.revision = next(_revisions)
 
-    @property
-    def last(self) -> bytes:
-        """The member of the last row."""
-        return self._members[-1]
+    def is_above(self, member: bytes) -> bool:
+        """Whether a member's place is surely below the last row, so that nobody needs its
+        details."""
+        if self.complete or self.thin or not self._members:
+            return False
+        return member > self._members[-1]
 
     def top(self, count: int) -> list[bytes]:
         """The members of the best `count` players, best first."""
