@@ -1,11 +1,16 @@
 """What happens to the live path of a worker when something below it fails."""
 
 import asyncio
+import json
+from contextlib import AsyncExitStack
 
 import httpx
 
 from app.websocket import hub as hub_module
+from app.websocket import joining
 from app.websocket.client import Client
+from app.websocket.frames import Close
+from app.websocket.own_ranks import OwnRanks
 from tests.test_live import join, post, until, watching
 
 
@@ -17,6 +22,21 @@ class FullOutbox:
 
     def drop(self) -> None:
         pass
+
+
+class RecordingOutbox:
+    """A client that reads everything."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def offer(self, payloads, wired) -> bool:
+        self.payloads += payloads
+        return True
+
+    @property
+    def frames(self) -> list[dict]:
+        return [json.loads(payload) for payload in self.payloads]
 
 
 async def _end_connections(sandbox) -> None:
@@ -74,11 +94,12 @@ async def test_clients_that_are_dropped_while_all_are_told_of_a_loss(sandbox):
     """The hub walks over its clients, and those that read too slowly leave it meanwhile."""
     async with sandbox.worker() as worker:
         (hub,) = worker.state["hubs"].all
-        full = [Client(FullOutbox(), None, joined=True) for _ in range(5)]
-        hub._clients.update(full)
+        full = [Client(FullOutbox(), None, greeted=True) for _ in range(5)]
+        for client in full:
+            hub._audience.enter(client)
         worker.standings.index.distrust("a test")
         assert hub.clients == 0
-        assert [client.why[0] for client in full] == [hub_module.Close.TOO_SLOW] * 5
+        assert [client.why[0] for client in full] == [Close.TOO_SLOW] * 5
         await worker.ready()
         assert worker.service.supervisor.failing == []
 
@@ -93,16 +114,147 @@ async def test_a_broadcast_that_fails_ends_in_snapshots(sandbox, monkeypatch):
         async with watching(address, ada) as watcher, watching(address) as spectator:
             await until(lambda: watcher.rank == 1 and spectator.frames)
             broken = iter([True])
-            place = hub_module.OwnRanks.place
+            place = OwnRanks.place
 
             def fail_once(own, slot):
                 for _ in broken:
                     raise ZeroDivisionError
                 return place(own, slot)
 
-            monkeypatch.setattr(hub_module.OwnRanks, "place", fail_once)
+            monkeypatch.setattr(OwnRanks, "place", fail_once)
             await post(client, bo, 20)
             await until(lambda: watcher.rank == 2)
             await until(lambda: [row["user_id"] for row in spectator.top] == [bo, ada])
             await post(client, ada, 20)
             await until(lambda: watcher.rank == 1)
+
+
+async def test_after_a_loss_of_trust_everybody_gets_a_snapshot_before_an_update(
+    sandbox, monkeypatch
+):
+    """Also while scores keep coming and snapshots go out a few at a time."""
+    monkeypatch.setattr(joining, "JOIN_CHUNK", 2)
+    monkeypatch.setattr(hub_module, "YIELD_EVERY", 2)
+    async with (
+        sandbox.serve(live_tick=0.001) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+        AsyncExitStack() as stack,
+    ):
+        players = await join(client, 8)
+        for player in players:
+            await post(client, player, 10)
+        watchers = [
+            await stack.enter_async_context(watching(address, player))
+            for player in (*players, *[None] * 5)
+        ]
+        await until(lambda: all(watcher.frames for watcher in watchers))
+        look_up = joining.Joining.look_up
+
+        async def look_up_beside_scores(self, clients):
+            found = await look_up(self, clients)
+            for player in players[:3]:
+                await post(client, player, 100)
+            return found
+
+        monkeypatch.setattr(joining.Joining, "look_up", look_up_beside_scores)
+        for _ in range(3):
+            for watcher in watchers:
+                watcher.frames.clear()
+            sandbox.forget_index()
+            await post(client, players[-1], 1)
+            await until(
+                lambda: all(
+                    any(frame["type"] == "snapshot" and frame["live"] for frame in watcher.frames)
+                    for watcher in watchers
+                ),
+                10,
+            )
+            for watcher in watchers:
+                told = [frame["type"] for frame in watcher.frames if frame["type"] != "status"]
+                # What was under way before the loss may still come; then a snapshot begins it all.
+                lost = next(
+                    at for at, frame in enumerate(watcher.frames)
+                    if frame["type"] == "status" and not frame["live"]
+                )  # fmt: skip
+                after = [frame["type"] for frame in watcher.frames[lost + 1 :]]
+                assert next(each for each in after if each != "status") == "snapshot", told
+                assert not watcher.task.done(), watcher.task.exception()  # it met no gap
+        top = (await client.get("/api/leaderboard/top?limit=8")).json()["entries"]
+        await until(lambda: all(watcher.top == top for watcher in watchers))
+
+
+async def test_nothing_of_an_older_broadcast_follows_a_new_snapshot(sandbox, monkeypatch):
+    """The mirror is read anew while a broadcast has told only some of the clients."""
+    monkeypatch.setattr(hub_module, "YIELD_EVERY", 1)
+    async with sandbox.worker(live_tick=60) as worker:
+        players = await worker.add_players(4)
+        for player in players:
+            await worker.submit(player, 10)
+        (hub,) = worker.state["hubs"].all
+        clients = [Client(RecordingOutbox(), player) for player in players]
+        for client in clients:
+            await hub.join(client, None, None)
+        follower = worker.standings.follower
+        await worker.submit(players[0], 5)
+        await follower.reach(5)
+        paused, go_on = asyncio.Event(), asyncio.Event()
+
+        async def pause() -> None:
+            paused.set()
+            await go_on.wait()
+
+        monkeypatch.setattr(hub_module, "let_others_run", pause)
+        broadcast = asyncio.create_task(hub._tell())
+        await paused.wait()
+        told = [client for client in clients if len(client.outbox.payloads) > 1]
+        assert len(told) == 1
+        for client in clients:
+            client.outbox.payloads.clear()
+        hub.on_lost()
+        hub.on_sync()
+        await hub._joining.resync()
+        go_on.set()
+        await broadcast
+        for client in clients:
+            assert [frame["type"] for frame in client.outbox.frames] == [
+                "status", "snapshot",
+            ]  # fmt: skip
+
+
+async def test_a_first_score_while_joining_is_in_the_snapshot(sandbox, monkeypatch):
+    """Between the look at the player and the place in the index."""
+    async with sandbox.worker(index_window=2, live_top=1) as worker:
+        *others, ada = await worker.add_players(6)
+        for player in others:
+            await worker.submit(player, 100)
+        (hub,) = worker.state["hubs"].all
+        locate = worker.standings.locate
+        scores = iter([5])
+
+        async def locate_after_a_score(user_ids):
+            for score in scores:
+                await worker.submit(ada, score)
+            return await locate(user_ids)
+
+        monkeypatch.setattr(worker.standings, "locate", locate_after_a_score)
+        client = Client(RecordingOutbox(), ada)
+        await hub.join(client, None, None)
+        (frame,) = client.outbox.frames
+        assert frame["me"]["rank"] == 6
+        assert frame["me"]["total_score"] == 5
+        assert frame["me"]["games_played"] == 1
+
+
+async def test_steps_that_no_broadcast_tells_do_not_pile_up(sandbox, monkeypatch):
+    monkeypatch.setattr(hub_module, "MAX_PENDING", 3)
+    async with sandbox.worker(live_tick=60) as worker:
+        (ada,) = await worker.add_players(1)
+        (hub,) = worker.state["hubs"].all
+        client = Client(RecordingOutbox(), ada)
+        await hub.join(client, None, None)
+        for _ in range(10):
+            await worker.submit(ada, 1)
+            assert len(hub._pending) <= 3
+        async with asyncio.timeout(5):
+            while [frame["type"] for frame in client.outbox.frames].count("snapshot") < 2:
+                await asyncio.sleep(0.01)

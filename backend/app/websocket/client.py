@@ -10,15 +10,20 @@ from app.websocket.transport import Outbox
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One socket. `slot` is its place among the own ranks; None for spectators and while not
-    placed. `joined` is False until its first snapshot. `over` is set when it has to go, for the
-    reason in `why`."""
+    """One socket.
+
+    `slot` is its place among the own ranks; None for spectators and while not placed. `greeted` is
+    set by its first snapshot. `current` is set while its snapshot is one of the present mirror:
+    broadcasts go to current clients alone, so that nobody gets an update before the snapshot that
+    it builds on. `over` is set when it has to go, for the reason in `why`.
+    """
 
     outbox: Outbox
     user_id: int | None
     caller: Caller = ANONYMOUS
     slot: int | None = None
-    joined: bool = False
+    greeted: bool = False
+    current: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
     why: tuple[Close, str] = (Close.TRY_AGAIN, "")
 

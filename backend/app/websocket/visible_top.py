@@ -3,10 +3,9 @@
 from collections import deque
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import NamedTuple
 
 from app.services.rank_index.deltas import Delta
-from app.services.rank_index.mirror import Mirror
+from app.services.rank_index.mirror import Mirror, Present
 from app.services.rows import encode_entry
 from app.websocket import frames
 
@@ -19,15 +18,6 @@ class Touch:
     seq: int
     changed: frozenset[int]
     shifted: frozenset[int]
-
-
-class Present(NamedTuple):
-    """A board at one position of its delta stream."""
-
-    mirror: Mirror
-    position: int
-    version: int
-    players: int
 
 
 class VisibleTop:

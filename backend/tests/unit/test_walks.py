@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from app.services.fold import Fold
 from app.services.rank_index.index import IndexedFold
-from app.services.rank_index.mirror import Mirror
+from app.services.rank_index.mirror import Mirror, Present
 from app.services.rows import encode_details
 from app.websocket import own_ranks
 from app.websocket.own_ranks import OwnRanks, Place
-from app.websocket.visible_top import Present, VisibleTop
+from app.websocket.visible_top import VisibleTop
 from tests.unit.index_model import IndexModel
 from tests.unit.walking import Walk
 

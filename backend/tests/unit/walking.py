@@ -21,11 +21,11 @@ from app.services.fold import Fold, add_session
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexedFold
 from app.services.rank_index.keys import encode_member
-from app.services.rank_index.mirror import Mirror, MirrorError
+from app.services.rank_index.mirror import Mirror, MirrorError, Present
 from app.services.rows import encode_details, encode_entry
 from app.websocket import own_ranks
 from app.websocket.own_ranks import OwnRanks, Place, advance
-from app.websocket.visible_top import Present, VisibleTop
+from app.websocket.visible_top import VisibleTop
 from tests.unit.index_model import IndexModel
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from app.services.fold import Fold
 from app.services.rank_index.deltas import Delta
 from app.services.rank_index.index import IndexAway, RankIndex
 from app.services.rank_index.keys import decode_member, encode_member
-from app.services.rank_index.mirror import Mirror, MirrorError
+from app.services.rank_index.mirror import Mirror, MirrorError, Present
 from app.services.rows import encode_details
 
 log = structlog.get_logger(__name__)
@@ -73,6 +73,13 @@ class Follower:
         self._thin = asyncio.Event()
         self._suspect = asyncio.Event()
         index.on_distrust.append(self._lose)
+
+    @property
+    def present(self) -> Present | None:
+        """The board as this worker knows it; None while the stream can't be followed."""
+        if self.mirror is None:
+            return None
+        return Present(self.mirror, self.position, self.version, self.players)
 
     # Following
 

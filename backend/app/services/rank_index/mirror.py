@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import count
+from typing import NamedTuple
 
 from app.services.rank_index.deltas import Delta
 from app.services.rows import encode_entry
@@ -12,6 +13,15 @@ _revisions = count()
 
 class MirrorError(Exception):
     """The mirror no longer matches the deltas; it has to be read anew."""
+
+
+class Present(NamedTuple):
+    """A board at one position of its delta stream."""
+
+    mirror: "Mirror"
+    position: int
+    version: int
+    players: int
 
 
 class Mirror:
@@ -103,6 +113,10 @@ class Mirror:
     def top(self, count: int) -> list[bytes]:
         """The members of the best `count` players, best first."""
         return self._members[:count]
+
+    def shows(self, member: bytes) -> bool:
+        """Whether this row is in here."""
+        return member in self._details
 
     def details(self, member: bytes) -> bytes:
         """A row's encoded details."""
