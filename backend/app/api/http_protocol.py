@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol, with the patience it lacks: who is slow or idle loses the connection.
+"""uvicorn's HTTP protocol with the bounds that it lacks, on time, bytes and connections.
 
 uvicorn itself bounds only the pause between two requests. A connection that never finishes a
-request, sends headers without end or does not read its answer would stay for good.
+request, sends headers without end or does not read its answer would stay for good; a handshake
+that its WebSocket library can't read would never be answered.
 """
 
 import os
@@ -13,22 +14,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, cast
+from urllib.parse import unquote_to_bytes
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.api.connections import Connections
+from app.api.head import check_target, checked_headers
 from app.core import least_ttl
 from app.core.config import Settings
+from app.core.errors import AppError
 
 MAX_HEAD_BYTES = 64 * 1024
+"""Of a request's line and headers, and of what follows its body."""
+MAX_HEADERS = 100
+MAX_UPGRADE_LINE = 8_000
+"""Bytes of a header of a handshake. The WebSocket library takes lines of 8 kB."""
 
 NEW_SECONDS = 1.0
 """A connection that has said nothing for longer is none whose request is on its way."""
 
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
+BAD_HANDSHAKE = _REFUSAL % b"400 Bad Request"
+TOO_MANY_CONNECTIONS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
 HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
 NO_SOCKET = {
     HTTPStatus.TOO_MANY_REQUESTS: _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5",
@@ -36,7 +47,7 @@ NO_SOCKET = {
 }
 
 RefuseSocket = Callable[[str | None, list[tuple[bytes, bytes]]], HTTPStatus | None]
-"""With what no socket is made for a peer with these headers, not even one to close; None: it is."""
+"""The HTTP status to refuse an upgrade with, by its peer and headers; None to accept it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +59,7 @@ class Patience:
     body: float
     max_idle: int
     refuse_socket: RefuseSocket
+    connections: Connections
     keeps_alive: bool = True
     """Whether connections wait for another request. False while the service stops."""
     idle: "OrderedDict[PatientProtocol, None]" = field(default_factory=OrderedDict)
@@ -59,6 +71,7 @@ class Patience:
             settings.http_body_timeout,
             settings.http_max_idle,
             refuse_socket,
+            Connections(settings),
         )
 
     def expects_request(self, now: float) -> bool:
@@ -81,6 +94,17 @@ class Awaited(Enum):
     BODY = auto()
 
 
+class Upgraded(Protocol):
+    """What a connection becomes when it is upgraded."""
+
+    handshake_initiated: bool
+    """Whether the library has read the handshake as one."""
+
+    def expect_answer(self, seconds: float, answered: Callable[[], None]) -> None:
+        """Ends the connection if its handshake isn't answered in time. `answered` is called once,
+        when it was, or when the connection is lost before."""
+
+
 class PatientProtocol(HttpToolsProtocol):
     """A connection. Timers are set for requests that come in several pieces; of those that come
     in one, as nearly all do, only the stages are noted."""
@@ -97,6 +121,17 @@ class PatientProtocol(HttpToolsProtocol):
         self._awaited = Awaited.HEAD
         self._new_stage = False
         self._head_bytes = 0
+        """Of the head that has not all arrived."""
+        self._most_bytes = 0
+        """At most so many bytes has the head that is being parsed."""
+        self._data_bytes = 0
+        """Of the piece of data that is being parsed."""
+        self._ends_in_data = False
+        """Whether a request ended in that piece of data."""
+        self._after_body = 0
+        """Bytes since the last piece of a body."""
+        self._address: str | None = None
+        """For whom the connection is counted, while it is."""
         self._timer: TimerHandle | None = None
         self.since = 0.0
         """When it was made, by the loop's clock."""
@@ -106,15 +141,34 @@ class PatientProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         if not self._patience.keeps_alive:
             _hear_all(transport)
+        connections = self._patience.connections
+        address = connections.address_of(self.client and self.client[0])
+        if address is not None:
+            if not connections.enter(address):
+                transport.write(TOO_MANY_CONNECTIONS)
+                transport.close()
+                return
+            self._address = address
         self._patience.add(self)
         self._set_timer(self._patience.head, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_timer()
         self._patience.idle.pop(self, None)
+        self._leave()
         super().connection_lost(exc)
 
+    def _leave(self) -> None:
+        """The connection is no longer counted here."""
+        if self._address is not None:
+            self._patience.connections.leave(self._address)
+            self._address = None
+
     def data_received(self, data: bytes) -> None:
+        self._data_bytes = len(data)
+        self._ends_in_data = False
+        self._most_bytes += len(data)
+        self._after_body += len(data)
         super().data_received(data)
         if self._new_stage:
             self._new_stage = False
@@ -126,6 +180,10 @@ class PatientProtocol(HttpToolsProtocol):
         if self._awaited is Awaited.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(HEAD_TOO_LARGE)
+        elif self._awaited is Awaited.BODY:
+            # The parser keeps what follows a body until it is whole, however long it gets.
+            if self._after_body > MAX_HEAD_BYTES:
                 self._refuse(HEAD_TOO_LARGE)
         elif self._is_idle_untimed():
             # Blank lines between requests have just ended uvicorn's own timer.
@@ -141,6 +199,8 @@ class PatientProtocol(HttpToolsProtocol):
         )
 
     def handle_websocket_upgrade(self) -> None:
+        if self.transport.is_closing():
+            return
         self._new_stage = False
         self._awaited = Awaited.NOTHING
         self._clear_timer()
@@ -151,22 +211,77 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         super().handle_websocket_upgrade()
+        upgraded = cast("Upgraded", self.transport.get_protocol())
+        upgraded.expect_answer(self._patience.head, self._leave)
+        if not upgraded.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(BAD_HANDSHAKE)
+            self.transport.close()
 
     # What the parser tells
 
     def on_message_begin(self) -> None:
-        self._awaited, self._new_stage, self._head_bytes = Awaited.HEAD, True, 0
+        self._awaited, self._new_stage = Awaited.HEAD, True
+        # Of data that began with another request, nobody knows how much is this one's head.
+        self._head_bytes = -self._data_bytes if self._ends_in_data else 0
+        self._most_bytes = self._data_bytes
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """As uvicorn's own; without the blanks after a value, and without what comes after a body,
+        which would become a header of a request that was admitted without it."""
+        if self._awaited is Awaited.BODY:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value.rstrip(b" \t")))
+
     def on_headers_complete(self) -> None:
-        self._awaited, self._new_stage = Awaited.BODY, True
         self._patience.idle.pop(self, None)
+        if self.transport.is_closing():
+            return
+        if len(self.headers) > MAX_HEADERS or self._is_head_too_large():
+            self._reject(HEAD_TOO_LARGE)
+            return
+        if self.parser.should_upgrade() and self._should_upgrade() and self._is_bad_handshake():
+            self._reject(BAD_HANDSHAKE)
+            return
+        self._awaited, self._new_stage, self._after_body = Awaited.BODY, True, 0
         super().on_headers_complete()
         if not self._patience.keeps_alive and self.cycle is not None:
             self.cycle.keep_alive = False
 
+    def _is_head_too_large(self) -> bool:
+        if self._most_bytes <= MAX_HEAD_BYTES:
+            return False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return size > MAX_HEAD_BYTES
+
+    def _is_bad_handshake(self) -> bool:
+        """Whether it has a body or breaks the rules of heads; or has lines that the library that
+        answers handshakes doesn't read."""
+        path, _, query = self.url.partition(b"?")
+        try:
+            given = checked_headers(self.headers, self.parser.get_http_version())
+            check_target(unquote_to_bytes(path).decode("utf-8", "replace"), query)
+        except AppError:
+            return True
+        return (
+            b"content-length" in given
+            or b"transfer-encoding" in given
+            or any(len(name) + len(value) > MAX_UPGRADE_LINE for name, value in self.headers)
+        )
+
+    def on_body(self, body: bytes) -> None:
+        self._after_body = 0
+        if not self.transport.is_closing():
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
+        if self.transport.is_closing():
+            return
         self._awaited, self._new_stage = Awaited.NOTHING, True
+        self._ends_in_data = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -194,6 +309,12 @@ class PatientProtocol(HttpToolsProtocol):
         else:  # to a peer that has sent nothing there is nothing to say
             told = self._head_bytes > 0 and (self.cycle is None or self.cycle.response_complete)
         if told:
+            self.transport.write(answer)
+        self.transport.close()
+
+    def _reject(self, answer: bytes) -> None:
+        """Refuses a head that has all arrived."""
+        if self.cycle is None or self.cycle.response_complete:
             self.transport.write(answer)
         self.transport.close()
 

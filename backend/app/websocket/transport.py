@@ -6,10 +6,11 @@ Where the extension is missing (another server), the same frames go out by plain
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -27,6 +28,7 @@ MAX_FRAGMENTS = 64
 MAX_CONTROLS_PER_SECOND = 20
 MAX_PONGS_UNREAD = 64 * 1024
 """Bytes."""
+NO_ANSWER = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 CLOSE_SECONDS = 3.0
 """For a client to answer a close frame."""
 
@@ -41,6 +43,40 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state)
         self.close_timeout = CLOSE_SECONDS
         self._controls, self._controls_since = 0, 0.0
+        self._unanswered: asyncio.TimerHandle | None = None
+        self._answered: Callable[[], None] | None = None
+
+    def expect_answer(self, seconds: float, answered: Callable[[], None]) -> None:
+        """Ends the connection if its handshake isn't answered in time. `answered` is called once,
+        when it was, or when the connection is lost before."""
+        self._answered = answered
+        if self.handshake_complete:
+            self._note_answer()
+        else:
+            self._unanswered = self.loop.call_later(seconds, self._give_up)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.handshake_complete:
+            self._note_answer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._note_answer()
+        super().connection_lost(exc)
+
+    def _note_answer(self) -> None:
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+            self._unanswered = None
+        if self._answered is not None:
+            self._answered()
+            self._answered = None
+
+    def _give_up(self) -> None:
+        self._unanswered = None
+        if not self.transport.is_closing():
+            self.transport.write(NO_ANSWER)
+            self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
         if self.queue.qsize() < MAX_WAITING:
