@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import asyncpg
 import pytest
 
-from app.api.head import MAX_TARGET
 from app.api.connections import Connections
+from app.api.head import MAX_TARGET
 from app.api.http_protocol import Patience
 from app.core.config import Settings
 from tests.access_helpers import CLOSED
@@ -218,9 +218,7 @@ async def test_an_address_holds_so_many_connections(sandbox):
         host, _, port = address.rpartition(":")
 
         async def connect(sent: bytes, source: str = "127.0.0.7"):
-            reader, writer = await asyncio.open_connection(
-                host, int(port), local_addr=(source, 0)
-            )
+            reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
             stack.callback(writer.close)
             writer.write(sent)
             return reader, writer
