@@ -90,7 +90,7 @@ async def test_a_request_without_a_host(there):
 
 
 async def test_blanks_after_a_value_are_no_part_of_it(there):
-    address, connection = there
+    address, _ = there
     body = b'{"user_id": 1, "score": 5}'
     head = SUBMIT + b"Idempotency-Key: k1 \t\r\nContent-Length: %d \r\n\r\n" % len(body)
     status, text = await ask(address, head + body)
