@@ -176,7 +176,7 @@ def test_every_route_has_a_rule_and_says_so():
         assert "apiKey" in schemes
         assert "`unauthenticated`" in described["responses"]["401"]["description"]
         assert "`misdirected`" in described["responses"]["421"]["description"]
-        if rule != "public":
+        if rule not in ("public", "board"):
             assert "`forbidden`" in described["responses"]["403"]["description"]
     assert {name: each["type"] for name, each in DOCUMENT["components"]["securitySchemes"].items()}
 
@@ -245,23 +245,52 @@ async def test_nobody_is_heard_before_admission(there, method, path):
 
 @each_operation
 async def test_a_private_board(there, method, path):
-    """Read with `read`, or any player's token."""
+    """Read with `read`, or a token that reads it. To all others it is not there."""
     if operation(method, path)["x-access"] != "board":
         return
     names = {each["name"] for each in operation(method, path).get("parameters", ())}
-    url = url_of(path, slug="club")
     if not names & {"board", "slug"}:
         return
-    if "slug" not in names:
-        url += "?board=club"
+
+    async def ask(who: str, slug: str) -> httpx.Response:
+        url = url_of(path, slug=slug) + ("" if "slug" in names else f"?board={slug}")
+        return await there.ask(who, method, url, **options_of(method, path))
+
     for who in ("nothing", *VALID):
-        answer = await there.ask(who, method, url, **options_of(method, path))
-        if who == "nothing":
-            check_unauthenticated(answer)
-        elif who == "submit":
-            assert refusal(answer) == "forbidden", answer.text
+        answer = await ask(who, "club")
+        if who in ("nothing", "submit"):
+            assert told(answer) == told(await ask(who, "clup"), clup="club")
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown-board")
         else:
+            assert answer.json().get("code") != "unknown-board", (who, answer.text)
             assert refusal(answer) is None, (who, answer.text)
+
+
+def told(answer: httpx.Response, **names: str) -> tuple[int, dict, str]:
+    """All that an answer says, but for what differs between any two; `names` are replaced."""
+    text = answer.text.replace(answer.headers["x-request-id"], "")
+    for name, other in names.items():
+        text = text.replace(name, other)
+    headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date")}
+    return answer.status_code, headers, text
+
+
+async def test_strangers_learn_the_status_of_parts_and_no_more(there):
+    for who in ("nothing", *VALID):
+        health = (await there.ask(who, "GET", "/api/leaderboard/health")).json()
+        parts = [value for value in health.values() if isinstance(value, dict)]
+        assert len(parts) >= 7
+        assert all(part["status"] for part in parts)
+        details = {
+            "clients": health["clients"],
+            "total_players": health["total_players"],
+            "details": [part["detail"] for part in parts if part["detail"] is not None] or None,
+            "latencies": [each["latency_ms"] for each in parts if each["latency_ms"]] or None,
+        }
+        if who in ("read", "admin"):
+            assert None not in details.values(), (who, details)
+        else:
+            assert {*details.values()} == {None}, (who, details)
 
 
 async def test_lists_leave_private_boards_out(there):

@@ -71,12 +71,12 @@ async def test_sockets(there, address, path):
     """The same table for sockets."""
     assert isinstance(await opening(address, path), dict)
     private = f"{path}?board=club"
-    assert await opening(address, private) == 4401, "nothing was said"
+    assert await opening(address, private) == 4400, "nothing was said"
     for who in VALID:
         header, offered, said = ways(there.credentials[who])
         for way in (header, offered):
             assert isinstance(await opening(address, path, **way), dict), who
-        expected = 4403 if who == "submit" else dict
+        expected = 4400 if who == "submit" else dict
         for way in (header, offered, said):
             found = await opening(address, private, **way)
             assert found == expected or isinstance(found, expected), (who, way)
@@ -99,6 +99,43 @@ async def test_what_is_no_sign_in_on_a_private_socket(there, address):
         "[" * 900,
     ):  # fmt: skip
         assert await opening(address, "/ws/leaderboard?board=club", said) == 4401, said
+
+
+async def closing(address: str, board: str, said: object, **options: object) -> tuple[int, str]:
+    """The code and the reason that a socket is closed with."""
+    url = f"ws://{address}/ws/leaderboard?board={board}"
+    async with connect(url, compression=None, **options) as socket:
+        try:
+            if said is not None:
+                await socket.send(json.dumps(said))
+            await asyncio.wait_for(socket.recv(), 10)
+        except ConnectionClosed as error:
+            return error.rcvd.code, error.rcvd.reason
+        raise AssertionError("it was served")
+
+
+async def test_a_private_board_and_one_that_is_not_there_are_answered_alike(there, address):
+    """Also in when: both wait for a first message of who has shown nothing."""
+    submit = there.credentials["submit"]
+    for said, options in (
+        (None, {}),
+        ({"type": "auth", "token": "wrong"}, {}),
+        ({"type": "auth", "token": submit}, {}),
+        (None, {"additional_headers": bearer(submit)}),
+    ):
+        found = []
+        for board in ("club", "clup"):
+            started = time.monotonic()
+            code, reason = await closing(address, board, said, **options)
+            waited = time.monotonic() - started > 0.25
+            found.append((code, reason.replace("clup", "club"), waited))
+        assert found[0] == found[1], said
+        assert found[0][2] is (said is None and not options)
+    expected = (
+        4400,
+        "There is no board 'clup', or it is private and needs a credential that reads it.",
+    )
+    assert await closing(address, "clup", None) == expected
 
 
 async def test_pages_of_other_origins(there, address):

@@ -7,10 +7,13 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.core.database import create_engine
 from app.main import create_app
+from app.services.access.callers import Scope
+from app.services.access.key_admin import KeyAdmin
 from app.websocket.frames import Close
 from tests.access_helpers import CLOSED, PRIVATE_BOARD, Closed, bearer, closed, forged
 from tests.conftest import serve
@@ -216,6 +219,40 @@ async def test_an_address_holds_so_many_sockets_and_no_more(sandbox):
         await held[0].close()
         async with asyncio.timeout(5):
             while await outcome(address) is not None:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_key_holds_so_many_sockets_and_no_more(sandbox):
+    """Its rotations count with it, other keys apart, and what leaves makes room."""
+    settings = sandbox.make_settings(
+        **{**FEW, "limit_key_sockets": 6_000}, live_max_clients_per_key=3
+    )
+    engine = create_engine(settings)
+    keys = KeyAdmin(engine)
+    key, other = [await keys.create(name, {Scope.READ}, "test") for name in ("one", "other")]
+    rotated = await keys.rotate(key.info.id, "test", overlap=600)
+    await engine.dispose()
+    async with serve(create_app(settings)) as address, AsyncExitStack() as stack:
+
+        async def hold(made) -> ClientConnection:
+            socket = await stack.enter_async_context(
+                connect(
+                    f"ws://{address}/ws/leaderboard",
+                    compression=None,
+                    additional_headers=bearer(made.text),
+                )
+            )
+            await socket.recv()
+            return socket
+
+        held = [await hold(each) for each in (key, rotated, key)]
+        for each in (key, rotated):
+            refused = await outcome(address, additional_headers=bearer(each.text))
+            assert refused == Close.TRY_AGAIN
+        assert await outcome(address, additional_headers=bearer(other.text)) is None
+        await held[1].close()
+        async with asyncio.timeout(5):
+            while await outcome(address, additional_headers=bearer(key.text)) is not None:
                 await asyncio.sleep(0.05)
 
 

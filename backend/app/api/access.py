@@ -82,7 +82,8 @@ def declared(rule: Rule, responses: dict[int | str, dict[str, Any]] | None) -> d
         Misdirected,
         RateLimited,
     ]
-    if rule is not Rule.PUBLIC:
+    # A board that the caller may not read is answered like one that is not there.
+    if rule not in (Rule.PUBLIC, Rule.BOARD):
         errors.append(Forbidden)
     return {
         "responses": _together(responses or {}, declare(*errors)),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
 from app import __version__
+from app.api.access import CallerDep
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import PREFIX
 from app.api.state import ServiceDep
@@ -75,8 +76,11 @@ def _writer(service: Service) -> Part:
 
 @router.get("/health", responses={503: {"model": Health, "description": "Scores can't be stored."}})
 @allows(Rule.PUBLIC)
-async def health(request: Request, service: ServiceDep, response: Response) -> Health:
-    """The state of the service and of each part. 503 only while scores can't be stored."""
+async def health(
+    request: Request, caller: CallerDep, service: ServiceDep, response: Response
+) -> Health:
+    """The state of the service and of each part. 503 only while scores can't be stored. A key with
+    `read` is told details as well."""
     database, redis = await asyncio.gather(
         _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
     )
@@ -89,7 +93,7 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         response.status_code = 503
         response.headers["Retry-After"] = "2"
     default = service.standings.of(service.boards.default)
-    return Health(
+    found = Health(
         status=status,
         version=__version__,
         auth=service.settings.auth_mode,
@@ -103,3 +107,4 @@ async def health(request: Request, service: ServiceDep, response: Response) -> H
         clients=request.state.hubs.door.clients,
         total_players=None if default.follower.mirror is None else default.follower.players,
     )
+    return found if Rule.WATCH in caller.rules else found.without_details()

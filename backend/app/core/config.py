@@ -199,6 +199,9 @@ class Settings(BaseSettings):
 
     max_json_depth: Annotated[int, Field(ge=1, le=150)] = 32
     """Of `metadata`. All other fields are flat, and the parser stops at 200 by itself."""
+    live_max_clients_per_key: Positive = 2_000
+    """Sockets that one API key, its rotations included, may hold on a worker, where callers are
+    limited."""
     live_max_clients_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Sockets that one address may hold on a worker, where callers are limited."""
     http_head_timeout: Seconds = 10.0

@@ -9,12 +9,20 @@ class Part(BaseModel):
     """One dependency or part."""
 
     status: Literal["ok", "degraded", "down"]
-    detail: str | None = Field(default=None, examples=["0 queued"])
-    latency_ms: float | None = Field(default=None, examples=[0.41])
+    detail: str | None = Field(
+        default=None, description="For those who may see details.", examples=["0 queued"]
+    )
+    latency_ms: float | None = Field(
+        default=None, description="For those who may see details.", examples=[0.41]
+    )
 
 
 class Health(BaseModel):
-    """`ok`: all is well. `degraded`: exact but slower. `down`: scores can't be stored now."""
+    """`ok`: all is well. `degraded`: exact but slower. `down`: scores can't be stored now.
+
+    Details (why a part is not well, latencies, counts) are for keys with `read`, and for everybody
+    in the open mode. Others get null there.
+    """
 
     status: Literal["ok", "degraded", "down"]
     version: str = Field(examples=["0.1.0"])
@@ -28,8 +36,20 @@ class Health(BaseModel):
     writer: Part
     limits: Part
     tasks: Part
-    clients: int = Field(description="Sockets on this worker.", examples=[12])
-    total_players: int | None = Field(default=None, examples=[120])
+    clients: int | None = Field(
+        default=None, description="Sockets on this worker; a detail.", examples=[12]
+    )
+    total_players: int | None = Field(
+        default=None, description="On the default board; a detail.", examples=[120]
+    )
+
+    def without_details(self) -> "Health":
+        """What strangers are told: the status of each part."""
+        changes: dict[str, object] = {"clients": None, "total_players": None}
+        for name, value in self:
+            if isinstance(value, Part):
+                changes[name] = Part(status=value.status)
+        return self.model_copy(update=changes)
 
 
 class Live(BaseModel):

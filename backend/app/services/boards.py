@@ -164,11 +164,10 @@ class Boards:
         ]
 
     def profile(self, slug: str, caller: Caller) -> BoardProfile:
-        """Raises UnknownBoard; of a private board, Unauthenticated or Forbidden."""
+        """Raises UnknownBoard, also for a board that the caller may not read."""
         found = self._profiles.get(slug)
-        if found is None:
-            raise UnknownBoard(f"There is no board {slug!r}.")
-        self._admit(slug, caller)
+        if found is None or slug in self.hidden_from(caller):
+            raise _unknown(slug)
         return found
 
     def is_private(self, slug: str) -> bool:
@@ -178,10 +177,6 @@ class Boards:
     def hidden_from(self, caller: Caller) -> frozenset[str]:
         """The slugs of the boards that the caller may not read."""
         return frozenset() if caller.reads_private else self._private
-
-    def _admit(self, slug: str, caller: Caller) -> None:
-        if slug in self._private and not caller.reads_private:
-            raise caller.refuse("a key with the scope read, or a player's token")
 
     def take_from_clients(self, game_mode: str) -> bool:
         """Whether a player's own client may send games of this mode: every board that they count
@@ -213,8 +208,8 @@ class Boards:
         return found
 
     def find(self, slug: str | None, season: int | None, caller: Caller) -> BoardSeason:
-        """The board as a caller named it, with standings to read. Raises UnknownBoard,
-        UnknownSeason; of a private board, Unauthenticated or Forbidden."""
+        """The board as a caller named it, with standings to read. Raises UnknownBoard, also for a
+        board that the caller may not read; UnknownSeason."""
         found = self.find_stored(slug, season, caller)
         if found is not self._current[found.slug]:
             raise UnknownSeason(f"Board {found.slug!r} has standings of its current season alone.")
@@ -223,16 +218,22 @@ class Boards:
     def find_stored(self, slug: str | None, season: int | None, caller: Caller) -> BoardSeason:
         """The board in any season that the database has. Raises as `find` does."""
         current = self._current.get(slug or DEFAULT_BOARD)
-        if current is None:
-            raise UnknownBoard(f"There is no board {slug!r}.")
-        if self._private:
-            self._admit(current.slug, caller)
+        if current is None or current.slug in self.hidden_from(caller):
+            raise _unknown(slug or DEFAULT_BOARD)
         if season is None or season == current.season:
             return current
         found = self._by_name.get((current.slug, season))
         if found is None:
             raise UnknownSeason(f"Board {current.slug!r} has no season {season}.")
         return found
+
+
+def _unknown(slug: str) -> UnknownBoard:
+    """The same answer for a board that is not there and for one that the caller may not read:
+    otherwise strangers could find out the names of private boards."""
+    return UnknownBoard(
+        f"There is no board {slug!r}, or it is private and needs a credential that reads it."
+    )
 
 
 def _profile(seasons: Sequence[Row[Board, Season]]) -> BoardProfile:

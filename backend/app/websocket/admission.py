@@ -55,13 +55,15 @@ def admit(websocket: WebSocket, access: Access, rule: Rule) -> Caller:
     )
 
 
-async def said_caller(websocket: WebSocket, access: Access, rule: Rule) -> Caller:
-    """Who the client says it is in its first message. Raises Unauthenticated, also for silence;
-    Forbidden."""
+async def said_caller(websocket: WebSocket, access: Access, rule: Rule) -> Caller | None:
+    """The caller whom the client's first message names; None if it says nothing in time. Raises
+    Unauthenticated, Forbidden."""
     try:
         async with asyncio.timeout(SECONDS_TO_SAY):
             said = json.loads(await websocket.receive_text())
-    except (TimeoutError, ValueError, KeyError, RecursionError) as error:
+    except TimeoutError:
+        return None
+    except (ValueError, KeyError, RecursionError) as error:
         raise Unauthenticated from error
     token = said.get("token") if isinstance(said, dict) and said.get("type") == "auth" else None
     if not isinstance(token, str) or not token.isascii():

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from math import ceil
+from typing import TypeVar
 
 from app.core.addresses import Addresses
 from app.core.config import Settings
@@ -15,6 +16,8 @@ from app.services.access.callers import Kind as CallerKind
 from app.services.limits.limits import Limits
 from app.services.limits.policies import Kind
 
+T = TypeVar("T")
+
 TOLD_PER_SECOND = 5
 """Refused sockets that are opened only to be closed with a code, which costs far more."""
 
@@ -22,14 +25,18 @@ _CREDENTIALS = frozenset((b"authorization", b"sec-websocket-protocol"))
 
 
 class Door:
-    """A worker's sockets, all in all and by address. A server, by its key, may hold many."""
+    """A worker's sockets: how many in all, from one address, and with one API key. The rotations
+    of a key count together."""
 
     def __init__(self, limits: Limits, settings: Settings) -> None:
         self._limits = limits
         self._addresses = Addresses(settings.trusted_proxies)
         self._most = settings.live_max_clients
         self._most_an_address = settings.live_max_clients_per_address
+        self._most_a_key = settings.live_max_clients_per_key
         self._by_address: Counter[str] = Counter()
+        self._by_key: Counter[int] = Counter()
+        """By the first key of which a key is a rotation; 0 for callers without a key."""
         self._second = self._told = 0
         self.clients = 0
         self.draining = False
@@ -67,27 +74,38 @@ class Door:
     @asynccontextmanager
     async def entered(self, address: str, caller: Caller) -> AsyncIterator[None]:
         """Counts a socket for as long as the block lasts. Raises Overloaded, RateLimited."""
-        await self._check(address, caller)
+        self._refuse_if_full(address, caller)
+        key = caller.lineage or 0
         self.clients += 1
         self._by_address[address] += 1
+        self._by_key[key] += 1
+        # Counted before anything is waited for, so that many at once don't all find room.
         try:
+            await self._charge(address, caller)
             yield
         finally:
             self.clients -= 1
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
+            _count_down(self._by_address, address)
+            _count_down(self._by_key, key)
 
-    async def _check(self, address: str, caller: Caller) -> None:
+    def _refuse_if_full(self, address: str, caller: Caller) -> None:
         if self.clients >= self._most:
             raise Overloaded("There are too many sockets on this worker.")
         if not self._limits.on:
             return
-        if caller.kind is not CallerKind.KEY and self._is_full(address):
+        if caller.kind is CallerKind.KEY:
+            if self._by_key[caller.lineage or 0] >= self._most_a_key:
+                raise RateLimited("There are too many sockets with this key.", 1)
+        elif self._is_full(address):
             raise RateLimited("There are too many sockets from this address.", 1)
-        standing = await self._limits.charge(Kind.SOCKETS, caller, address)
-        if standing.wait:
-            raise RateLimited("Sockets are opened too often. Come back later.", ceil(standing.wait))
+
+    async def _charge(self, address: str, caller: Caller) -> None:
+        if self._limits.on:
+            standing = await self._limits.charge(Kind.SOCKETS, caller, address)
+            if standing.wait:
+                raise RateLimited(
+                    "Sockets are opened too often. Come back later.", ceil(standing.wait)
+                )
 
     async def count_failure(self, address: str) -> None:
         """Counts a credential that was wrong. Raises RateLimited."""
@@ -95,3 +113,10 @@ class Door:
             standing = await self._limits.charge_sign_in(address)
             if standing.wait:
                 raise RateLimited("Too many attempts. Come back later.", ceil(standing.wait))
+
+
+def _count_down(counter: Counter[T], holder: T) -> None:
+    """One fewer. A holder of none is not kept."""
+    counter[holder] -= 1
+    if not counter[holder]:
+        del counter[holder]

@@ -14,9 +14,11 @@ from app.core.errors import (
     InvalidInput,
     RateLimited,
     Unauthenticated,
+    UnknownBoard,
     UnknownPlayer,
 )
 from app.services.access.callers import Caller, Rule, allows, rule_of
+from app.services.access.callers import Kind as CallerKind
 from app.services.boards import BoardSeason
 from app.services.service import Service
 from app.websocket import frames
@@ -111,14 +113,19 @@ async def _weigh(error: AppError, door: Door, address: str) -> AppError:
 async def _find_board(
     websocket: WebSocket, service: Service, caller: Caller, rule: Rule
 ) -> tuple[BoardSeason, Caller]:
-    """The board, and the caller who may watch it. Who wants a private one and has shown nothing yet
-    may still say it. Raises InvalidInput, UnknownBoard, Unauthenticated, Forbidden, ..."""
+    """The board, and the caller who may watch it. A caller who has shown nothing may still sign in
+    by a message, whether the board is private or not there at all: the two can't be told apart.
+    Raises InvalidInput, UnknownBoard, UnknownSeason, Unauthenticated, ..."""
     slug, season = websocket.query_params.get("board"), _optional_whole(websocket, "season")
     try:
         return service.boards.find(slug, season, caller), caller
-    except Unauthenticated:
-        caller = await said_caller(websocket, service.access, rule)
-        return service.boards.find(slug, season, caller), caller
+    except UnknownBoard:
+        said = None
+        if caller.kind is CallerKind.ANONYMOUS:
+            said = await said_caller(websocket, service.access, rule)
+        if said is None:
+            raise
+        return service.boards.find(slug, season, said), said
 
 
 async def _watch(websocket: WebSocket, hub: Hub, client: Client, since: int | None) -> None:

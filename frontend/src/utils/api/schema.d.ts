@@ -150,7 +150,8 @@ export interface paths {
         };
         /**
          * Health
-         * @description The state of the service and of each part. 503 only while scores can't be stored.
+         * @description The state of the service and of each part. 503 only while scores can't be stored. A key with
+         *     `read` is told details as well.
          */
         get: operations["health_api_leaderboard_health_get"];
         put?: never;
@@ -159,7 +160,8 @@ export interface paths {
         options?: never;
         /**
          * Health: headers alone
-         * @description The state of the service and of each part. 503 only while scores can't be stored.
+         * @description The state of the service and of each part. 503 only while scores can't be stored. A key with
+         *     `read` is told details as well.
          */
         head: operations["health_api_leaderboard_health_get_head"];
         patch?: never;
@@ -1102,6 +1104,9 @@ export interface components {
         /**
          * Health
          * @description `ok`: all is well. `degraded`: exact but slower. `down`: scores can't be stored now.
+         *
+         *     Details (why a part is not well, latencies, counts) are for keys with `read`, and for everybody
+         *     in the open mode. Others get null there.
          */
         Health: {
             /**
@@ -1129,12 +1134,13 @@ export interface components {
             tasks: components["schemas"]["Part"];
             /**
              * Clients
-             * @description Sockets on this worker.
+             * @description Sockets on this worker; a detail.
              * @example 12
              */
-            clients: number;
+            clients?: number | null;
             /**
              * Total Players
+             * @description On the default board; a detail.
              * @example 120
              */
             total_players?: number | null;
@@ -1405,11 +1411,13 @@ export interface components {
             status: "ok" | "degraded" | "down";
             /**
              * Detail
+             * @description For those who may see details.
              * @example 0 queued
              */
             detail?: string | null;
             /**
              * Latency Ms
+             * @description For those who may see details.
              * @example 0.41
              */
             latency_ms?: number | null;
@@ -2097,15 +2105,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -2200,13 +2199,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -2296,15 +2288,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2414,13 +2397,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -2511,15 +2487,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2625,13 +2592,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2836,15 +2796,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3101,15 +3052,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -3196,13 +3138,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3920,15 +3855,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `unknown-player`: No such player; `unknown-board`: No such board */
             404: {
                 headers: {
@@ -4025,13 +3951,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description `unknown-player`: No such player; `unknown-board`: No such board */
             404: {
                 headers: {
@@ -4117,15 +4036,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4231,13 +4141,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description `unknown-player`: No such player; `not-ranked`: This player has no rank here yet; `unknown-board`: No such board; `unknown-season`: No such season */
             404: {
                 headers: {
@@ -4318,15 +4221,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `uri-too-long`: The address is too long */
             414: {
                 headers: {
@@ -4381,13 +4275,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4448,15 +4335,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4539,13 +4417,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4753,15 +4624,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `unknown-board`: No such board */
             404: {
                 headers: {
@@ -4837,13 +4699,6 @@ export interface operations {
             };
             /** @description `unauthenticated`: A valid credential is needed */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `forbidden`: This credential may not do that */
-            403: {
                 headers: {
                     [name: string]: unknown;
                 };
