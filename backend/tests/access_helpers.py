@@ -149,7 +149,7 @@ async def shared_closed(servers, template: str, name: str) -> AsyncIterator[Clos
     await connection.execute("UPDATE boards SET client_submissions = true")
     await connection.close()
     async with closed(box) as made:
-        assert made.player == 1
+        assert made.player == 1, made.player
         yield made
     box.forget_index()
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -34,7 +34,7 @@ def observed(compose: Compose, *, backends: int, workers: int) -> str:
 def _look(compose: Compose, backends: int, workers: int) -> str | None:
     targets = _ask(compose, "targets")["activeTargets"]
     rules = [rule for group in _ask(compose, "rules")["groups"] for rule in group["rules"]]
-    assert rules
+    assert rules, "Prometheus has no rules"
     assert not any(each["health"] == "err" for each in rules), rules
     series = _ask(compose, f"query?query={WORKERS}")["result"]
     counted = [int(each["value"][1]) for each in series]

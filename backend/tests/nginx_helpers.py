@@ -103,7 +103,7 @@ async def nginx(
 ) -> AsyncIterator[str]:
     """Runs it in front of the worker at `backend`; its address."""
     program = find_nginx()
-    assert program is not None
+    assert program is not None, program
     port = free_port()
     configuration = rendered(folder, build, backend, port, changes or {})
     # Run by root its workers would be nobody, who can't look into a test's folder.

@@ -270,7 +270,7 @@ async def run(options: argparse.Namespace, folder: Path) -> bool:
         service = stack.enter_context(
             Service(folder / "serve", f"--workers={options.workers}", **settings)
         )
-        assert eventually(lambda: service.get(HEALTH)[1]["status"] == "ok", 60)
+        assert eventually(lambda: service.get(HEALTH)[1]["status"] == "ok", 60), service.said()
         (folder / "nginx").mkdir()
         if options.tls:
             certificate(folder / "nginx" / "tls")

@@ -37,7 +37,7 @@ async def play(address: str) -> None:
         for path in ("top", f"rank/{player}", f"around/{player}", "rank/987654"):
             await client.get(f"/api/leaderboard/{path}")
         page = await client.get("/", headers={"accept": "text/html"})
-        assert b"NREUM" not in page.content
+        assert b"NREUM" not in page.content, page.content
 
 
 async def serve() -> None:

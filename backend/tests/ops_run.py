@@ -51,7 +51,7 @@ def configuration(folder: Path, target: str, key: str) -> Path:
     config = yaml.safe_load((folder / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
     (job,) = config["scrape_configs"]
-    assert job["authorization"]["credentials_file"].startswith("/run/secrets/")
+    assert job["authorization"]["credentials_file"].startswith("/run/secrets/"), job
     job["authorization"]["credentials_file"] = str(folder / "key")
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [target]}]
@@ -96,7 +96,7 @@ def prometheus(folder: Path, config: Path) -> Iterator[Prometheus]:
         )  # fmt: skip
         try:
             found = Prometheus(f"http://{address}")
-            assert eventually(lambda: _quietly(found.is_ready))
+            assert eventually(lambda: _quietly(found.is_ready)), "Prometheus is not ready"
             yield found
         finally:
             process.send_signal(signal.SIGTERM)
@@ -173,7 +173,8 @@ def check_panels(found: Prometheus) -> None:
 
 def check_alerts(found: Prometheus) -> None:
     (group,) = found.ask("rules")["groups"]
-    assert {each["name"] for each in group["rules"]} == {each["alert"] for each in RULES}
+    read = {each["name"] for each in group["rules"]}
+    assert read == {each["alert"] for each in RULES}, read
     for each in group["rules"]:
         assert each["health"] == "ok", each
     loud = {each["name"]: each["alerts"] for each in group["rules"] if each["state"] == "firing"}
@@ -195,7 +196,7 @@ def main() -> None:
             "AUTH_MODE": "closed", "AUTH_SECRET": secrets.token_urlsafe(48), "WEB_DIR": "",
         }  # fmt: skip
         service = stack.enter_context(Service(folder / "serve", f"--workers={WORKERS}", **settings))
-        assert eventually(lambda: service.get(HEALTH)[1]["status"] == "ok", 60)
+        assert eventually(lambda: service.get(HEALTH)[1]["status"] == "ok", 60), service.said()
         reading, admin = make_key("read", settings), make_key("admin", settings)
         target = service.url.removeprefix("http://")
         config = configuration(folder / "prometheus", target, reading)

@@ -1,6 +1,5 @@
 """PostgreSQL and Redis of a provider: with TLS, users and poolers; what can't work is refused."""
 
-import asyncio
 import shutil
 import subprocess
 import time
@@ -8,14 +7,16 @@ import time
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.cli.database import prepare_database
-from app.cli.failures import CliError
+from app.cli.failures import CliError, describe
 from app.cli.redis_check import check_redis
 from app.core.database import create_engine, is_away, raw_connection
 from app.core.embedded.binaries import valkey_binary
 from app.core.embedded.folder import POSTGRES_PORT
 from app.core.redis import create_client
+from tests.nginx_helpers import free_port
 from tests.tls_front import make_certificate, tls_in_front
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
@@ -71,6 +72,19 @@ async def test_statements_behind_a_pooler_have_names_of_their_own(sandbox):
                 assert await raw.fetchval("SELECT count(*) FROM pg_prepared_statements") == 0
     finally:
         await engine.dispose()
+
+
+async def test_a_pooler_that_was_not_said_is_told(sandbox):
+    engine = create_engine(sandbox.settings)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+            await connection.execute(text("DEALLOCATE ALL"))
+            with pytest.raises(DBAPIError) as refused:
+                await connection.execute(text("SELECT 1"))
+    finally:
+        await engine.dispose()
+    assert describe(refused.value).endswith("add pgbouncer=true to DATABASE_URL")
 
 
 async def test_a_database_that_can_not_be_written_to(sandbox):
@@ -153,10 +167,7 @@ async def test_a_redis_that_can_not_be_written_to(sandbox, valkey):
 
 async def test_a_cluster_is_refused(sandbox, valkey):
     # A cluster listens on TCP as well.
-    probe = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = probe.sockets[0].getsockname()[1]
-    probe.close()
-    socket = valkey("--port", str(port), "--cluster-enabled", "yes", "--cluster-port", "0")
+    socket = valkey("--port", str(free_port()), "--cluster-enabled", "yes", "--cluster-port", "0")
     assert "Redis Cluster" in await refused(sandbox, f"unix://{socket}")
 
 

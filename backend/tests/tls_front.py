@@ -29,9 +29,10 @@ def make_certificate(folder: Path) -> ssl.SSLContext:
 async def tls_in_front(socket: str, context: ssl.SSLContext, *, asked_for: bool):
     """The port of a listener that hands on what comes by TLS to a Unix socket. `asked_for`: the
     client asks for TLS in PostgreSQL's words first; who does not is hung up on."""
-    encrypted = []
+    encrypted, served = [], []
 
     async def serve(reader, writer):
+        served.append(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             if asked_for:
                 if await reader.readexactly(8) != _SSL_REQUEST:
@@ -42,13 +43,15 @@ async def tls_in_front(socket: str, context: ssl.SSLContext, *, asked_for: bool)
             encrypted.append(writer.get_extra_info("cipher"))
             inner_reader, inner_writer = await asyncio.open_unix_connection(socket)
             await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
-        writer.close()
+        await _close(writer)
 
     listener = await asyncio.start_server(
         serve, "localhost", 0, family=2, ssl=None if asked_for else context
     )
     async with listener:
         yield listener.sockets[0].getsockname()[1], encrypted
+        listener.close()
+        await asyncio.gather(*served)
 
 
 async def _pump(reader, writer):
@@ -56,4 +59,10 @@ async def _pump(reader, writer):
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
+    await _close(writer)
+
+
+async def _close(writer):
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

@@ -80,7 +80,7 @@ class Traffic:
             began = time.monotonic()
             session_id = await self._send(client, player, score, f"drill-{number}")
             self.longest = max(self.longest, time.monotonic() - began)
-            assert session_id not in self.answered
+            assert session_id not in self.answered, (session_id, self.answered)
             self.answered[session_id] = (player, score)
             await asyncio.sleep(0.02)
 
@@ -98,7 +98,7 @@ class Traffic:
                 if answer.status_code == 200:
                     return answer.json()["session_id"]
                 assert answer.status_code == 503, answer.text
-                assert "retry-after" in answer.headers
+                assert "retry-after" in answer.headers, answer.headers
                 self.again["503"] += 1
             await asyncio.sleep(0.1)
         raise AssertionError
@@ -148,13 +148,13 @@ async def both_serve(traffic: Traffic, database: asyncpg.Connection) -> None:
             games = []
             for url in traffic.urls:
                 answer = await client.get(f"{url}/api/leaderboard/rank/{player}")
-                assert answer.json()["rank"] == order[player]
+                assert answer.json()["rank"] == order[player], (answer.json(), order)
                 page = await client.get(f"{url}/api/users/{player}/sessions?limit=100")
                 games.append(page.json()["sessions"])
                 graph = await client.get(f"{url}/api/users/{player}/history")
                 assert graph.status_code == 200, graph.text
-            assert games[0]
-            assert all(each == games[0] for each in games)
+            assert games[0], "no games"
+            assert all(each == games[0] for each in games), games
     say(f"  {CLIENTS} players: ranks by SQL, asked of both and pushed by both are the same, "
         "and so are their games")  # fmt: skip
 
@@ -166,9 +166,10 @@ async def check_ledger(traffic: Traffic, database: asyncpg.Connection, before: i
         list(traffic.answered),
     )
     found = [(row["id"], (row["user_id"], row["score"])) for row in rows]
-    assert len(found) == len(traffic.answered)
-    assert dict(found) == traffic.answered
-    assert await database.fetchval("SELECT count(*) FROM game_sessions") == before + len(found)
+    assert len(found) == len(traffic.answered), (len(found), len(traffic.answered))
+    assert dict(found) == traffic.answered, (dict(found), traffic.answered)
+    games = await database.fetchval("SELECT count(*) FROM game_sessions")
+    assert games == before + len(found), (games, before, len(found))
     say(f"  {len(found):,} answered scores are in the ledger once; sent again: "
         f"{dict(traffic.again) or 'none'}")  # fmt: skip
 
@@ -215,7 +216,8 @@ async def drill(servers: EmbeddedServers, old_backend: Path, folder: Path, playe
         say("the old one is stopped, under traffic")
         async with traffic.flowing():
             await asyncio.sleep(1)
-            assert await asyncio.to_thread(old.end, signal.SIGTERM) == 0
+            code = await asyncio.to_thread(old.end, signal.SIGTERM)
+            assert code == 0, f"the old version ended with {code}"
             traffic.urls.remove(old.url)
             await asyncio.sleep(1)
         verified = await asyncio.to_thread(run, "verify", **place)

@@ -14,7 +14,8 @@ if [ ! -e "$certificate" ] && [ ! -e "$key" ]; then
 fi
 for file in "$certificate" "$key"; do
     if [ ! -r "$file" ]; then
-        echo "$file is missing, or not readable for user $(id -u)" >&2
+        echo "TLS: Nginx runs as user $(id -u), and can't read $(basename "$file") in the folder that" \
+            "TLS_DIR names. If it is there: chown $(id -u) $(basename "$file"), and mode 0400." >&2
         exit 1
     fi
 done

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from asyncpg import DuplicatePreparedStatementError, InvalidSQLStatementNameError
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
@@ -64,6 +65,8 @@ def describe(error: BaseException) -> str:
     """An error in one line, without the statement and the driver's wrapping."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
+    if isinstance(error, DuplicatePreparedStatementError | InvalidSQLStatementNameError):
+        return "a pooler of transactions is in front of it: add pgbouncer=true to DATABASE_URL"
     text = " ".join(str(error).split())
     if isinstance(error, ArgumentError | InvalidRequestError):
         text = f"DATABASE_URL is not usable: {text}"

@@ -190,7 +190,8 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Processes that serve, on all hosts: while Redis is away each counts its share of a limit."""
     trusted_proxies: Networks = ()
-    """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed: `10.0.0.0/8, ::1`."""
+    """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed: `10.0.0.0/8, ::1`. The
+    word `own-networks` stands for those that this machine or container has an address in."""
 
     allowed_origins: Origins = ()
     """Origins whose pages may call the API from a browser: `https://play.example.com`."""

@@ -3,13 +3,18 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
+
+OWN_NETWORKS = "own-networks"
+ROUTES = Path("/proc/net/route")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -86,9 +91,29 @@ def _header_names(given: object) -> tuple[str, ...]:
     return names
 
 
+def own_networks(routes: Path = ROUTES) -> list[IPv4Network]:
+    """The networks that this machine's or container's interfaces are in, without loopback."""
+    with suppress(OSError):
+        rows = [line.split() for line in routes.read_text().splitlines()[1:]]
+        found = {
+            IPv4Network((_little_endian(row[1]), str(IPv4Address(_little_endian(row[7])))))
+            for row in rows
+            if _little_endian(row[2]) == 0 and _little_endian(row[7]) != 0
+        }
+        return sorted(found)
+    return []
+
+
+def _little_endian(hexadecimal: str) -> int:
+    return int.from_bytes(bytes.fromhex(hexadecimal), "little")
+
+
 def _networks(given: object) -> tuple[IPv4Network | IPv6Network, ...]:
-    networks = []
+    networks: list[IPv4Network | IPv6Network] = []
     for each in _split(given):
+        if each == OWN_NETWORKS:
+            networks += own_networks()
+            continue
         try:
             networks.append(ip_network(str(each)))
         except ValueError as error:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from app.core.config import FROM_FILES, Settings
 from app.core.database import create_engine
 from app.core.server_urls import for_driver, for_tools
+from app.core.setting_types import own_networks
 from app.core.settings_faults import faults_of
 
 SCHEMA = Settings.model_json_schema()["properties"]
@@ -149,6 +150,23 @@ def test_origins_that_no_browser_sends_are_refused(given, why):
 )
 def test_tiers_that_make_no_ladder(given, why):
     assert why in only_fault(tiers=given)
+
+
+ROUTES = """Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth1 00000000 010012AC 0003 0 0 0 00000000 0 0 0
+eth0 0007D50A 00000000 0001 0 0 0 00FFFFFF 0 0 0
+eth1 000012AC 00000000 0001 0 0 0 0000FFFF 0 0 0
+eth1 0000A8C0 010012AC 0003 0 0 0 0000FFFF 0 0 0
+"""
+
+
+def test_own_networks_are_those_without_a_gateway_before_them(tmp_path):
+    (tmp_path / "route").write_text(ROUTES)
+    found = own_networks(tmp_path / "route")
+    assert [str(each) for each in found] == ["10.213.7.0/24", "172.18.0.0/16"]
+    assert own_networks(tmp_path / "none") == []
+    settings = Settings(_env_file=None, trusted_proxies="own-networks, 192.0.2.0/24")
+    assert str(settings.trusted_proxies[-1]) == "192.0.2.0/24"
 
 
 def test_networks_that_are_none():
