@@ -33,17 +33,19 @@ async def tls_in_front(socket: str, context: ssl.SSLContext, *, asked_for: bool)
 
     async def serve(reader, writer):
         served.append(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            if asked_for:
-                if await reader.readexactly(8) != _SSL_REQUEST:
-                    return
-                writer.write(b"S")
-                await writer.drain()
-                await writer.start_tls(context)
-            encrypted.append(writer.get_extra_info("cipher"))
-            inner_reader, inner_writer = await asyncio.open_unix_connection(socket)
-            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
-        await _close(writer)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if asked_for:
+                    if await reader.readexactly(8) != _SSL_REQUEST:
+                        return
+                    writer.write(b"S")
+                    await writer.drain()
+                    await writer.start_tls(context)
+                encrypted.append(writer.get_extra_info("cipher"))
+                inner_reader, inner_writer = await asyncio.open_unix_connection(socket)
+                await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        finally:
+            await _close(writer)
 
     listener = await asyncio.start_server(
         serve, "localhost", 0, family=2, ssl=None if asked_for else context
