@@ -256,6 +256,21 @@ def blocks(text):
     return re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
 
 
+def test_external_servers_take_the_place_of_the_containers(services):
+    added = yaml.safe_load((BACKEND / "ops/external/docker-compose.yml").read_text())
+    own = added["services"]
+    assert own.keys() == {"postgres", "redis", "init", "backend"}
+    assert all(own[name].keys() == {"profiles"} for name in ("postgres", "redis"))
+    given = {name for name in services["backend"]["environment"] if name.endswith("_FILE")}
+    for name in ("init", "backend"):
+        for server in ("postgres", "redis"):
+            assert own[name]["depends_on"][server]["required"] is False
+        assert own[name]["environment"].keys() == given
+        assert set(own[name]["networks"]) == added["networks"].keys()
+    # `init` waited for `secrets` through PostgreSQL.
+    assert "secrets" in own["init"]["depends_on"]
+
+
 def test_new_relic_gets_a_way_out_and_a_key_from_a_file():
     added = yaml.safe_load((BACKEND / "ops/newrelic/docker-compose.yml").read_text())
     assert added["services"].keys() == {"backend"}

@@ -53,7 +53,8 @@ def serve(
         configure_logging(settings.log_level)
         own_servers = backing.uses_own_servers(settings)
         mode.choose(settings, host, data, auth=auth)
-        os.environ.setdefault("WORKERS", str(workers))
+        if not os.environ.get("WORKERS"):
+            os.environ["WORKERS"] = str(workers)
         if workers > 1:
             folder = stack.enter_context(TemporaryDirectory(prefix="leaderboard-metrics-"))
             os.environ["METRICS_DIR"] = folder
