@@ -1,6 +1,7 @@
 """What a writer committed and could not index: found by sweeps, counted as drift only if it is."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,7 +94,8 @@ async def test_a_game_of_the_past_is_swept_up_as_far_back_as_the_setting_allows(
 async def test_a_tail_that_takes_too_long_to_read_is_left_for_a_rebuild(sandbox):
     connection = await sandbox.connect()
     ada, bo = await add_players(connection, 2)
-    async with parts(sandbox, database_timeout=0.3) as own:
+    async with parts(sandbox) as own:
+        own.keeper._reach = replace(own.keeper._reach, seconds=0.2)
         await own.keeper.recover()
         await play(connection, ada, 5)
         await play(connection, bo, 9)
@@ -114,7 +116,8 @@ async def test_a_tail_that_takes_too_long_to_read_is_left_for_a_rebuild(sandbox)
 async def test_a_tail_that_is_too_long_for_a_sweep_is_too(sandbox):
     connection = await sandbox.connect()
     (ada,) = await add_players(connection, 1)
-    async with parts(sandbox, database_timeout=0.3) as own:
+    async with parts(sandbox) as own:
+        own.keeper._reach = replace(own.keeper._reach, seconds=0.2)
         await own.keeper.recover()
         await play(connection, ada, 5)
         await own.keeper.look()
@@ -131,7 +134,7 @@ async def test_a_tail_that_is_too_long_for_a_sweep_is_too(sandbox):
 
 async def test_an_outage_of_postgresql_is_no_reason_to_rebuild(sandbox):
     """Nothing answers at all, so the tail's length has nothing to do with it."""
-    async with parts(sandbox, database_timeout=0.3) as own:
+    async with parts(sandbox) as own:
         await own.keeper.recover()
         epoch = (await own.index.state()).epoch
         own.index.distrust("a test")

@@ -142,6 +142,7 @@ async def test_an_answer_that_was_overtaken_is_no_step_back(sandbox):
                 await play(connection, ada, 1)
                 await own.standings.apply(await folds_of(own, ada))
             await rebuild(own.index, own.engine)
+            await own.index.state()
             return answer
 
         own.index._scripts["ranks"] = slow

@@ -30,7 +30,7 @@ STATEMENT_SECONDS = 1.5
 """A statement of the fall-back is cancelled after this time."""
 PATIENCE_SECONDS = 1.8
 """A caller gets 503 after this time, so that every answer comes within two seconds."""
-MAX_REST_SECONDS = 1.0
+MAX_REST_SECONDS = 0.5
 CALLERS_PER_PASS = 500
 MAX_WAITING = 5_000
 QUICK_SECONDS = 0.1
@@ -137,11 +137,25 @@ class SqlPage:
     folds: list[tuple[Fold, str]]
 
 
+class PageAt(NamedTuple):
+    """The page from rank offset + 1 on."""
+
+    limit: int
+    offset: int
+
+
+class Pass(NamedTuple):
+    """What one pass over a board found, all of one snapshot."""
+
+    ranks: SqlRanks
+    pages: dict[PageAt, list[tuple[Fold, str]]]
+
+
 class SlowLane:
     """The one connection of a worker for queries that read a whole board.
 
-    After each use the lane rests for as long as the use took. So the fall-back of one worker never
-    takes more than half a core from PostgreSQL, which writes, and from a Redis that is loading.
+    After each use the lane rests for half as long as the use took. So the fall-back of one worker
+    leaves a third of a core at least to PostgreSQL, which writes, and to a Redis that is loading.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -176,7 +190,7 @@ class SlowLane:
                     yield connection
             finally:
                 ended = time.monotonic()
-                self._rest_until = ended + min(ended - began, MAX_REST_SECONDS)
+                self._rest_until = ended + min((ended - began) / 2, MAX_REST_SECONDS)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -193,11 +207,8 @@ class SqlStandings:
         self._at_ranks = _AT_RANKS.format(**words)
         self._page = _PAGE.format(**words)
         self._folds = _FOLDS.format(**words)
-        self._rank_passes: Coalescer[Sequence[int], SqlRanks] = Coalescer(
-            self._find_ranks, max_batch=CALLERS_PER_PASS, max_queue=MAX_WAITING
-        )
-        self._page_passes: Coalescer[tuple[int, int], SqlPage | None] = Coalescer(
-            self._find_pages, max_batch=CALLERS_PER_PASS, max_queue=MAX_WAITING
+        self._passes: Coalescer[Sequence[int] | PageAt, Pass] = Coalescer(
+            self._run_pass, max_batch=CALLERS_PER_PASS, max_queue=MAX_WAITING
         )
         self._pass_seconds = 0.0
         self._passed_at = float("-inf")
@@ -212,15 +223,16 @@ class SqlStandings:
         """Ranks of these players, and perhaps of others. Raises Overloaded after `patience`
         seconds."""
         async with within(patience):
-            return await self._rank_passes.get(user_ids)
+            return (await self._passes.get(user_ids)).ranks
 
     async def page(self, limit: int, offset: int) -> SqlPage:
         """The page from rank offset + 1 on. Raises Overloaded."""
         async with within(PATIENCE_SECONDS):
-            page = await self._page_passes.get((limit, offset))
-        if page is None:
+            found = await self._passes.get(PageAt(limit, offset))
+        folds = found.pages.get(PageAt(limit, offset))
+        if folds is None:
             raise _too_slow()
-        return page
+        return SqlPage(found.ranks.totals, folds)
 
     async def scores_at(
         self, ranks: Callable[[int], Sequence[int]]
@@ -230,15 +242,18 @@ class SqlStandings:
         async with within(PATIENCE_SECONDS):
             return await self._find_scores(ranks)
 
-    async def _find_ranks(self, wanted: Sequence[Sequence[int]]) -> list[SqlRanks]:
-        user_ids = sorted({user_id for each in wanted for user_id in each})
+    async def _run_pass(self, wanted: Sequence[Sequence[int] | PageAt]) -> list[Pass]:
+        """Answers all who wait from one snapshot."""
+        pages = {each for each in wanted if isinstance(each, PageAt)}
+        user_ids = {user_id for each in wanted if not isinstance(each, PageAt) for user_id in each}
         async with self._lane.snapshot() as connection:
             began = time.monotonic()
             try:
-                found = await self._count(connection, user_ids)
+                ranks = await self._count(connection, sorted(user_ids))
             finally:
                 self._passed_at = time.monotonic()
                 self._pass_seconds = self._passed_at - began
+            found = Pass(ranks, await self._read_pages(connection, pages))
         return [found] * len(wanted)
 
     async def _count(self, connection: RawConnection, user_ids: Sequence[int]) -> SqlRanks:
@@ -265,26 +280,22 @@ class SqlStandings:
             ranks[user_id] = SqlRank(1 + better + tied[score].below(event), score)
         return SqlRanks(Totals(above.total, version), ranks)
 
-    async def _find_pages(self, wanted: Sequence[tuple[int, int]]) -> list[SqlPage | None]:
-        """Nearest pages first; None for those that would take too long."""
-        found: dict[tuple[int, int], SqlPage | None] = {}
-        async with self._lane.snapshot() as connection:
-            began = time.monotonic()
-            version = await connection.fetchval(_VERSION)
-            totals = Totals(await connection.fetchval(_TOTAL, *self._board.key), version)
-            for limit, offset in sorted(set(wanted), key=sum):
-                left = STATEMENT_SECONDS - (time.monotonic() - began)
-                if left <= 0:
-                    break
-                query = connection.fetch(self._page, *self._board.key, limit, offset, timeout=left)
-                try:
-                    rows = await query
-                except TimeoutError:
-                    break
-                found[limit, offset] = SqlPage(
-                    totals, [(to_fold(row), row["username"]) for row in rows]
-                )
-        return [found.get(each) for each in wanted]
+    async def _read_pages(
+        self, connection: RawConnection, pages: Iterable[PageAt]
+    ) -> dict[PageAt, list[tuple[Fold, str]]]:
+        """Nearest pages first; those that would take too long are left out."""
+        found: dict[PageAt, list[tuple[Fold, str]]] = {}
+        began = time.monotonic()
+        for page in sorted(pages, key=sum):
+            left = STATEMENT_SECONDS - (time.monotonic() - began)
+            if left <= 0:
+                break
+            try:
+                rows = await connection.fetch(self._page, *self._board.key, *page, timeout=left)
+            except TimeoutError:
+                break
+            found[page] = [(to_fold(row), row["username"]) for row in rows]
+        return found
 
     async def _find_scores(
         self, ranks: Callable[[int], Sequence[int]]

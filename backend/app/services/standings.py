@@ -37,7 +37,7 @@ RANKS_PER_CALL = 500
 WINDOWS_PER_CALL = 64
 MAX_LOOKUPS = 20_000
 PAGES_KEPT = 256
-RANK_PATIENCE = 0.5
+RANK_PATIENCE = 0.4
 """Seconds that a submission's answer waits for a rank from PostgreSQL."""
 
 
@@ -196,7 +196,13 @@ class Standings:
 
     async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
         """Brings committed folds into the index. Raises IndexAway, also if the folds are in the
-        index by now but its ranks can't be told, because something else may be missing in it."""
+        index by now but its ranks can't be told, because something else may be missing in it.
+
+        While Redis does not answer, nobody waits for it here: what it lacks then, the keeper brings
+        in before it trusts the index again.
+        """
+        if not self.index.is_reachable:
+            raise IndexAway(self.index.reason)
         doubts = self.index.doubts
         applied = await self.index.apply(folds)
         self.follower.expect(applied.position)

@@ -207,6 +207,8 @@ class RankIndex:
                 "apply", "ranks", "windows", "places", "promote", "forget", "settle", "abandon"
             )
         }  # fmt: skip
+        self.is_reachable = True
+        """False from a failed command on until the keeper has found Redis well again."""
         self.run_id = ""
         """Of the server that answered last, as the newest connection was told."""
         self._seen = ("", 0)
@@ -271,8 +273,12 @@ class RankIndex:
         try:
             yield
         except AWAY as error:
-            self.distrust(f"{type(error).__name__}: {error}")
-            raise IndexAway(self.reason) from error
+            raise self._lose(error) from error
+
+    def _lose(self, error: Exception) -> IndexAway:
+        self.is_reachable = False
+        self.distrust(f"{type(error).__name__}: {error}")
+        return IndexAway(self.reason)
 
     async def call(self, script: str, *args: bytes | str | int) -> list[Any]:
         """Runs a script on this board, trusted or not. Raises IndexAway."""
@@ -280,8 +286,7 @@ class RankIndex:
         try:
             answer: list[Any] = await self._scripts[script](self.state_key, self.prefix, *args)
         except AWAY as error:
-            self.distrust(f"{type(error).__name__}: {error}")
-            raise IndexAway(self.reason) from error
+            raise self._lose(error) from error
         if answer[0] == 0:
             self.distrust("the index is missing")
             raise IndexAway(self.reason)
@@ -317,6 +322,7 @@ class RankIndex:
                 pipe.set(self.prefix + "heartbeat", 1, px=HEARTBEAT_MS)
                 pipe.info("memory")
                 _, memory = await pipe.execute()
+        self.is_reachable = True
         policy = memory.get("maxmemory_policy", "")
         if memory.get("maxmemory") and policy.startswith("allkeys"):
             self.distrust(f"Redis may drop the index: its maxmemory-policy is {policy}")

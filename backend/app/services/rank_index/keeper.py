@@ -19,9 +19,9 @@ from app.services.rank_index.past import Past, add_mark, find_break, overtake, r
 from app.services.rank_index.rebuild import Lock, Outcome, forget_old_epochs, rebuild
 from app.services.rank_index.tail import (
     Mark,
+    Reach,
     Watermark,
     is_settled,
-    margin,
     read_tail,
     take_mark,
 )
@@ -50,7 +50,7 @@ class Keeper:
         self._follower = follower
         self._engine = engine
         self._interval = settings.sweep_interval / LOOKS_PER_SWEEP
-        self._margin = margin(settings.played_at_window)
+        self._reach = Reach.of(settings)
         self._turn = Lock(index, "sweeper", int(settings.sweep_interval * 5_000))
         self._is_sweeper = False
         self._before: Mark | None = None
@@ -116,7 +116,7 @@ class Keeper:
             return
         try:
             async with raw_connection(self._engine) as connection:
-                tail = await read_tail(connection, Watermark.decode(state.watermark), self._margin)
+                tail = await read_tail(connection, Watermark.decode(state.watermark), self._reach)
         except TimeoutError:
             await self._give_up_tail(state)
             return
@@ -256,7 +256,7 @@ class Keeper:
                     return
                 settled = await is_settled(connection, before)
                 upto = before.watermark.event_id
-                tail = await read_tail(connection, since, self._margin, upto)
+                tail = await read_tail(connection, since, self._reach, upto)
         except TimeoutError:
             await self._give_up_tail(state)
             raise

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from app.core.config import Settings
 from app.core.database import RawConnection
 
 _SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM event_id_seq"
@@ -33,12 +34,21 @@ SPARE = timedelta(minutes=15)
 ALL = 2**62
 
 
-def margin(played_at_window: float) -> timedelta:
-    """How much older than its submission a session may be dated (`played_at`), and then some.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a tail is read. `margin`: how much older than its submission a session may be dated
+    (`played_at`), and then some. `seconds`: how long it may take.
 
     Imported games may be older by years: the event beside them is found in their stead.
     """
-    return timedelta(seconds=played_at_window) + SPARE
+
+    margin: timedelta
+    seconds: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Reach":
+        window = timedelta(seconds=settings.played_at_window)
+        return cls(window + SPARE, settings.database_timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +104,14 @@ async def wait_settled(connection: RawConnection, mark: Mark, seconds: float) ->
 
 
 async def read_tail(
-    connection: RawConnection, since: Watermark, margin: timedelta, upto: int = ALL
+    connection: RawConnection, since: Watermark, reach: "Reach", upto: int = ALL
 ) -> dict[int, int]:
     """{player: newest event} of all events after the watermark, up to `upto`, that are committed
-    by now."""
+    by now. Raises TimeoutError."""
     async with connection.transaction(readonly=True):
         # What the planner thinks of rows beyond its statistics must not make it read a month.
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
-        rows = await connection.fetch(_TAIL, since.event_id, upto, since.at - margin)
+        rows = await connection.fetch(
+            _TAIL, since.event_id, upto, since.at - reach.margin, timeout=reach.seconds
+        )
     return {row["user_id"]: row["newest"] for row in rows}
