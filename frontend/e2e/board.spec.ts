@@ -143,7 +143,8 @@ test(
     await expect(page.locator("[aria-rowindex='2'] a")).toBeFocused();
     // The rows take over from the podium, so that what has the focus is seen.
     await expect(page.locator("[aria-rowindex='2']")).toHaveCSS("opacity", "1");
-    await page.keyboard.press("Tab");
+    await page.keyboard.press("ArrowDown");
+    await expect(page.locator("[aria-rowindex='3'] a")).toBeFocused();
     await page.keyboard.press("Enter");
     await expect(page).toHaveURL(/players\/\d+/);
     await page.getByRole("link", { name: "Back to the board" }).click();

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const BUDGET = 200_000;
+const BUDGET = 170_000;
 const dist = new URL("../dist/", import.meta.url);
 
 /** @type {Record<string, { file: string, isEntry?: boolean, imports?: string[] }>} */

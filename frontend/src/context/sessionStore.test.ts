@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { serve } from "../utils/testing/service";
 
 const { fetchUser } = await import("../utils/api/client");
-const { useSession } = await import("./sessionStore");
+const { readRecoveryCode, recoveryCode, useSession } = await import("./sessionStore");
 
 const KEY = "leaderboard.session";
 
@@ -13,8 +13,8 @@ test("the device remembers its player, and no more of them than it needs", () =>
   useSession.getState().become(found);
   const kept = JSON.parse(localStorage.getItem(KEY) ?? "null");
   const player = { user_id: 7, username: "Nova" };
-  expect(kept.state).toEqual({ player, proof: null, gameMode: "ranked" });
-  useSession.getState().forget();
+  expect(kept.state).toEqual({ player, proof: null, others: [], gameMode: "ranked" });
+  useSession.getState().leave();
   expect(localStorage.getItem(KEY)).not.toContain("Nova");
 });
 
@@ -78,14 +78,65 @@ test("what everybody may read is read, also when nothing can be proved", async (
   expect(useSession.getState().proof).toEqual(proof);
 });
 
-test("a secret that is refused leaves a looker-on; an answer that is missing leaves it be", async () => {
+test("a secret that is refused leaves a looker-on, and is kept", async () => {
   useSession.getState().signIn(guest, proof);
   serve(({ path }) => (path === "/auth/guest" ? "none" : refused));
   await expect(fetchUser(7)).rejects.toMatchObject({ status: 401 });
   expect(useSession.getState().proof?.guest_secret).toBe("s3cret");
   serve(() => refused);
   await expect(fetchUser(7)).rejects.toMatchObject({ status: 401 });
-  expect(useSession.getState()).toMatchObject({ player: guest, proof: null });
+  expect(useSession.getState()).toMatchObject({ player: guest, proof, refused: true });
+});
+
+const orion = { user_id: 8, username: "Orion" };
+
+test("looking on as somebody else keeps the account, and the way back proves it again", () => {
+  const { signIn, become, leave } = useSession.getState();
+  signIn(guest, proof);
+  become(orion);
+  expect(useSession.getState()).toMatchObject({ player: orion, proof: null });
+  expect(useSession.getState().others).toEqual([{ player: guest, proof }]);
+  leave();
+  expect(useSession.getState()).toMatchObject({ player: null, proof: null });
+  become(guest);
+  expect(useSession.getState()).toMatchObject({ player: guest, proof, others: [] });
+  become(guest);
+  expect(useSession.getState()).toMatchObject({ player: guest, proof, others: [] });
+});
+
+test("two accounts stay two, and signing out forgets the one that was shown", () => {
+  const { signIn, signOut, leave } = useSession.getState();
+  const second = { ...proof, guest_secret: "other" };
+  signIn(guest, proof);
+  signIn(orion, second);
+  expect(useSession.getState().others).toEqual([{ player: guest, proof }]);
+  signOut();
+  expect(useSession.getState()).toMatchObject({ player: null, others: [{ player: guest, proof }] });
+  leave();
+  expect(localStorage.getItem(KEY)).toContain("s3cret");
+  expect(localStorage.getItem(KEY)).not.toContain('other"');
+});
+
+test("a recovery code is a player and a secret, and nothing else is one", () => {
+  expect(readRecoveryCode(` ${recoveryCode({ player: guest, proof })} `)).toEqual({
+    userId: 7,
+    secret: "s3cret",
+  });
+  for (const typed of ["", "7", "7.", ".x", "seven.x", "7 .x"]) {
+    expect(readRecoveryCode(typed)).toBeNull();
+  }
+});
+
+test.each([
+  "null",
+  '"text"',
+  "{",
+  '{"state":{"player":"Nova","others":{}},"version":1}',
+  '{"state":{"player":{"user_id":"7"},"proof":{"token":1},"others":[null,{}]},"version":1}',
+])("storage that holds %s is nobody", async (kept) => {
+  localStorage.setItem(KEY, kept);
+  await useSession.persist.rehydrate();
+  expect(useSession.getState()).toMatchObject({ player: null, proof: null, others: [] });
 });
 
 test("nobody's requests name nobody, and a renewed token that is refused is not renewed again", async () => {

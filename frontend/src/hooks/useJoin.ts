@@ -1,7 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useSession } from "../context/sessionStore";
-import { createUser, joinAsGuest } from "../utils/api/client";
+import { readRecoveryCode, useSession } from "../context/sessionStore";
+import { createUser, joinAsGuest, renewGuest } from "../utils/api/client";
+import { Problem } from "../utils/api/problem";
 import { authQuery } from "../utils/api/queries";
+import { text } from "../utils/text";
 
 /** Becoming a new player: freely where everything is open, else as a guest where guests may come. */
 export function useJoin() {
@@ -22,4 +24,17 @@ export function useJoin() {
     onSuccess: () => client.invalidateQueries({ queryKey: ["suggestions"] }),
   });
   return { join, mayJoin: open || auth?.guest_sign_in === true };
+}
+
+/** Being a player again by a recovery code, on this or another device. */
+export function useRecover() {
+  return useMutation({
+    mutationFn: async (code: string) => {
+      const parts = readRecoveryCode(code);
+      if (parts === null) throw new Problem(text.account.badCode, 0);
+      const { userId, secret } = parts;
+      const { token, expires_at, guest_secret: _, ...player } = await renewGuest(userId, secret);
+      useSession.getState().signIn(player, { token, expires_at, guest_secret: secret });
+    },
+  });
 }

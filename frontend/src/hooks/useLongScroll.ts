@@ -38,7 +38,16 @@ export interface LongScroll {
   top: number;
   viewport: number;
   barHeight: number;
+  /** The rows that are in sight, from 0, both included, as far as they are drawn. */
+  visible: { first: number; last: number };
+  /** Glides there, if it is near, and shows the row in the middle. */
   scrollToRow: (index: number) => void;
+  /** Shows the row at the top, at once. */
+  goToRow: (index: number) => void;
+  /** Moves no farther than it takes to see the row. */
+  revealRow: (index: number) => void;
+  /** The row at the top now. */
+  rowAtTop: () => number;
 }
 
 interface View {
@@ -129,10 +138,39 @@ export function useLongScroll(scrolled: HTMLElement | null, rows: Rows): LongScr
     [scrolled, extentOf, head, height, setPlace],
   );
 
+  const goToRow = useCallback(
+    (index: number) => setPlace(index === 0 ? 0 : head + index * height),
+    [setPlace, head, height],
+  );
+
+  const revealRow = useCallback(
+    (index: number) => {
+      if (scrolled === null) return;
+      const { viewport } = extentOf(scrolled);
+      const from = head + index * height;
+      const { top } = place.current;
+      if (from < top) setPlace(index === 0 ? 0 : from);
+      else if (from + height > top + viewport) setPlace(from + height - viewport);
+    },
+    [scrolled, extentOf, head, height, setPlace],
+  );
+
+  const rowAtTop = useCallback(
+    () => Math.max(0, Math.round((place.current.top - head) / height)),
+    [head, height],
+  );
+
   const settled = useSettled(view.first, view.last);
   return {
     ...view,
     settled,
+    visible: {
+      first: view.first === 0 ? 0 : view.first + SPARE_ROWS,
+      last: Math.max(view.first, view.last - SPARE_ROWS),
+    },
+    goToRow,
+    revealRow,
+    rowAtTop,
     barHeight: barHeight({ content: head + count * height, viewport: view.viewport }),
     scrollToRow,
   };

@@ -12,8 +12,8 @@ export type MaySubmit = "yes" | "nobody" | "servers-only" | "looking-on";
 export function useMaySubmit(board: Board): MaySubmit {
   const { data: auth } = useQuery(authQuery);
   const player = useSession((session) => session.player);
-  const proof = useSession((session) => session.proof);
+  const proven = useSession(({ proof, refused }) => proof !== null && !refused);
   if (auth?.mode === "closed" && !board.client_submissions) return "servers-only";
   if (player === null) return "nobody";
-  return auth?.mode === "closed" && proof === null ? "looking-on" : "yes";
+  return auth?.mode === "closed" && !proven ? "looking-on" : "yes";
 }

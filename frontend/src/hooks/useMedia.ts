@@ -12,5 +12,13 @@ export function useMedia(query: string): boolean {
   );
 }
 
+/** Whether there is little height: a phone on its side, or a page at 400 %. */
+export const useIsLow = (): boolean => useMedia("(max-height: 30rem)");
+
+/** Heights in pixels of a board's rows and of its table's head, which has none where room is dear. */
+export function useRowSizes(): { row: number; tableHead: number } {
+  return useIsLow() ? { row: 44, tableHead: 0 } : { row: 56, tableHead: 36 };
+}
+
 /** Whether there is room for the column beside the board. */
 export const useIsWide = (): boolean => useMedia("(min-width: 64rem)");

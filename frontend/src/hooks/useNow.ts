@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { toServerTime } from "../utils/serverClock";
 
 /** One clock for all who show how long ago something was. */
 function createClock(everyMs: number) {
@@ -27,8 +28,11 @@ function createClock(everyMs: number) {
 const slow = createClock(15_000);
 const fast = createClock(500);
 
-/** ms since 1970, every quarter of a minute. */
+/** ms since 1970 by the device's clock, every quarter of a minute. */
 export const useNow = (): number => useSyncExternalStore(slow.subscribe, slow.read);
 
-/** The same twice a second, for countdowns. */
+/** The same by the service's clock, which its times are compared with. */
+export const useServerNow = (): number => toServerTime(useNow());
+
+/** The device's clock twice a second, for countdowns. */
 export const useFastNow = (): number => useSyncExternalStore(fast.subscribe, fast.read);

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import type { BoardRef } from "../utils/api/client";
 import { PAGE, pageQuery } from "../utils/api/queries";
 import type { Entry, EntryList } from "../utils/api/types";
+import { type Mine, rowAt } from "../utils/placeMe";
 import type { LiveState } from "../utils/realtime/liveState";
 
 /** Rows that are on screen and not in the live top are asked for again so often. */
@@ -29,10 +30,11 @@ interface Wanted {
   range: { first: number; last: number };
   /** Leave the rows as they are. */
   held: boolean;
+  mine?: Mine | null;
 }
 
 /** A board's rows: the live top from the socket, all others page by page. */
-export function useRows({ ref, live, fresh, most, range, held }: Wanted): Rows {
+export function useRows({ ref, live, fresh, most, range, held, mine = null }: Wanted): Rows {
   const fromSocket = fresh ? live.order.length : 0;
   const started = live.seq >= 0 || !fresh;
   // Without a socket the answers say how many there are, and the first one is asked on trust.
@@ -60,12 +62,18 @@ export function useRows({ ref, live, fresh, most, range, held }: Wanted): Rows {
     told.current = asked ?? told.current;
   }, [asked]);
   const total = fresh ? live.totalPlayers : (asked ?? live.totalPlayers);
+  const listedAt = (index: number) =>
+    answers.lists.get(Math.floor(index / PAGE))?.entries[index % PAGE];
+  const me = held ? undefined : findIn(answers.lists, mine);
   return {
     count: Math.min(most, total),
     at: (index) => {
       const top = live.entries.get(live.order[index] ?? -1);
       if (index < fromSocket) return top;
-      const listed = answers.lists.get(Math.floor(index / PAGE))?.entries[index % PAGE];
+      const listed =
+        me === undefined || mine === null
+          ? listedAt(index)
+          : rowAt(index + 1, (rank) => listedAt(rank - 1), me, mine);
       // A page may be a moment older than the top: nobody stands in two places.
       if (listed !== undefined && fresh && live.entries.has(listed.user_id)) return undefined;
       return listed ?? top;
@@ -73,6 +81,18 @@ export function useRows({ ref, live, fresh, most, range, held }: Wanted): Rows {
     error: answers.error,
     retry: answers.retry,
   };
+}
+
+function findIn(
+  lists: ReadonlyMap<number | undefined, EntryList | undefined>,
+  mine: Mine | null,
+): Entry | undefined {
+  if (mine === null) return undefined;
+  for (const list of lists.values()) {
+    const found = list?.entries.find((each) => each.user_id === mine.userId);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function pagesIn({ first, last }: Wanted["range"], from: number, count: number): number[] {

@@ -1,10 +1,10 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useLive } from "../context/liveStore";
-import { useSession } from "../context/sessionStore";
 import type { BoardRef } from "../utils/api/client";
 import { Problem } from "../utils/api/problem";
 import { aroundQuery, rankQuery } from "../utils/api/queries";
 import type { Entry, RankAnswer } from "../utils/api/types";
+import { type Mine, placeMe } from "../utils/placeMe";
+import { useMine } from "./useMe";
 
 const REFRESH_MS = 5_000;
 const NEIGHBOURS = 3;
@@ -21,12 +21,15 @@ export function useStanding(ref: BoardRef, userId: number): Standing {
   const refresh = { refetchInterval: REFRESH_MS, placeholderData: keepPreviousData };
   const { data, error } = useQuery({ ...rankQuery(ref, userId), ...refresh });
   const { data: list } = useQuery({ ...aroundQuery(ref, userId, NEIGHBOURS), ...refresh });
-  const isMe = useSession(({ player }) => player?.user_id === userId);
-  const pushed = useLive(({ state }) => (isMe ? state.me?.rank : null));
+  const mine = useMine();
+  const pushed = mine?.userId === userId ? mine : null;
   const unranked = error instanceof Problem && error.code === "not-ranked";
   return {
-    rank: data === undefined || unranked ? undefined : { ...data, rank: pushed ?? data.rank },
-    around: unranked ? [] : (list?.entries ?? []),
+    rank: data === undefined || unranked ? undefined : withMine(data, pushed),
+    around: unranked ? [] : placeMe(list?.entries ?? [], mine),
     unranked,
   };
 }
+
+const withMine = (answer: RankAnswer, mine: Mine | null): RankAnswer =>
+  mine === null ? answer : { ...answer, rank: mine.rank, score: mine.score ?? answer.score };

@@ -6,7 +6,8 @@ import type { SubmissionResult } from "../utils/api/types";
 import type { Game } from "../utils/submission";
 import { ok, serve } from "../utils/testing/service";
 
-const { useSubmitScore } = await import("./useSubmitScore");
+const { deliver, useSubmitScore } = await import("./useSubmitScore");
+const { isSafe, useOutbox } = await import("../context/outboxStore");
 
 const first: Game = { score: 100, game_mode: "ranked" };
 const second: Game = { ...first, score: 250 };
@@ -24,11 +25,16 @@ const refused = { status: 422, data: { code: "invalid-input", detail: "No." } };
 /** The scores that were asked for, with their keys. */
 let asked: [score: number, key: string][];
 let results: SubmissionResult[];
+/** How many scores were left to the outbox. */
+let left: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   asked = [];
   results = [];
+  left = 0;
+  localStorage.clear();
+  useOutbox.setState({ waiting: [] });
 });
 
 afterEach(() => vi.useRealTimers());
@@ -46,12 +52,21 @@ function start() {
   const wrapper = ({ children }: PropsWithChildren) => (
     <QueryClientProvider client={client}>{children}</QueryClientProvider>
   );
-  const hook = renderHook(() => useSubmitScore((result) => results.push(result)), { wrapper });
+  const on = {
+    counted: (result: SubmissionResult) => {
+      results.push(result);
+    },
+    waits: () => {
+      left += 1;
+    },
+  };
+  const hook = renderHook(() => useSubmitScore(on), { wrapper });
   return {
+    client,
     hook: hook.result,
     send: (game: Game) =>
       act(async () => {
-        hook.result.current.mutate({ userId: 7, game });
+        hook.result.current.send({ userId: 7, game });
         await vi.advanceTimersByTimeAsync(30_000);
       }),
   };
@@ -77,31 +92,70 @@ test("a score that was counted is done: the same again is another one", async ()
   expect(results).toHaveLength(2);
 });
 
-test("without any answer it gives up, and what is sent by hand is still the same submission", async () => {
+const waiting = () => useOutbox.getState().waiting;
+
+test("without any answer a score waits with its key, outlives the page, and counts once", async () => {
   answer();
-  const { hook, send } = start();
+  const { client, send } = start();
   await send(first);
   expect(asked).toHaveLength(4);
-  expect(hook.current.error).toMatchObject({ status: 0 });
+  expect(left).toBe(1);
+  // What is kept is what a page that is opened later finds.
+  const kept = JSON.parse(localStorage.getItem("leaderboard.outbox") ?? "[]");
+  expect(kept).toMatchObject([{ key: keys()[0], userId: 7, score: 100 }]);
   answer(ok(counted));
-  await send(first);
+  await deliver(kept[0], client);
   expect(asked).toHaveLength(5);
   expect(new Set(keys()).size).toBe(1);
-  expect(results).toEqual([counted]);
+  expect(waiting()).toEqual([]);
+  expect(localStorage.getItem("leaderboard.outbox")).toBe("[]");
 });
 
-test("another score in between has its own key, and the first keeps its", async () => {
+test("a score is kept before it is sent", async () => {
+  const seen: number[] = [];
+  serve(() => {
+    seen.push(JSON.parse(localStorage.getItem("leaderboard.outbox") ?? "[]").length);
+    return ok(counted);
+  });
+  await start().send(first);
+  expect(seen).toEqual([1]);
+  expect(waiting()).toEqual([]);
+});
+
+test("the same score again, while the first waits, is another one", async () => {
   answer();
   const { send } = start();
   await send(first);
   await send(second);
   await send(first);
-  expect(new Set(asked.map(String)).size).toBe(2);
-  answer(ok(counted), ok(counted));
-  await send(second);
+  expect(waiting().map(({ score }) => score)).toEqual([100, 250, 100]);
+  expect(new Set(waiting().map(({ key }) => key)).size).toBe(3);
+});
+
+test("what another tab keeps is not lost", async () => {
+  answer();
+  const { send } = start();
+  const other = { key: "k", userId: 8, score: 5, body: "{}", at: 1 };
+  localStorage.setItem("leaderboard.outbox", JSON.stringify([other]));
   await send(first);
-  expect(new Set(asked.map(String)).size).toBe(2);
-  expect(results).toHaveLength(2);
+  expect(waiting()).toMatchObject([other, { score: 100 }]);
+});
+
+test("a score that has waited for a day may have counted, and is not sent by itself", async () => {
+  answer();
+  await start().send(first);
+  const [each] = waiting();
+  if (each === undefined) throw new Error("nothing waits");
+  expect(isSafe(each, each.at + 22 * 3_600_000)).toBe(true);
+  expect(isSafe(each, each.at + 24 * 3_600_000)).toBe(false);
+});
+
+test("who may not send a score is told, and nothing waits", async () => {
+  answer({ status: 403, data: { code: "forbidden", detail: "No." } });
+  const { hook, send } = start();
+  await send(first);
+  expect(hook.current.error).toMatchObject({ status: 403 });
+  expect([waiting(), left]).toEqual([[], 0]);
 });
 
 test("a refusal is final", async () => {
@@ -111,4 +165,5 @@ test("a refusal is final", async () => {
   expect(asked).toHaveLength(1);
   expect(hook.current.error).toMatchObject({ status: 422, code: "invalid-input" });
   expect(results).toEqual([]);
+  expect(waiting()).toEqual([]);
 });

@@ -13,6 +13,6 @@ export function useWatch({ board, season }: BoardRef): void {
 
   const unknown = useLive(({ connection }) => connection.code === UNKNOWN_PLAYER);
   useEffect(() => {
-    if (unknown) useSession.getState().forget();
+    if (unknown) useSession.getState().leave();
   }, [unknown]);
 }

@@ -21,6 +21,6 @@ test.each([
 test("one is said otherwise than many", () => {
   expect(text.board.climbed(1)).toBe("climbed 1 place");
   expect(text.board.climbed(1_200)).toBe("climbed 1,200 places");
-  expect(text.notices.severalPassedYou("Nova", 1)).toBe("Nova and 1 other passed you");
-  expect(text.notices.severalPassedYou("Nova", 2)).toBe("Nova and 2 others passed you");
+  expect(text.notices.severalPassedYou("Nova", 1)).toBe("\u2068Nova\u2069 and 1 other passed you");
+  expect(text.notices.severalPassedYou("Nova", 2)).toBe("\u2068Nova\u2069 and 2 others passed you");
 });

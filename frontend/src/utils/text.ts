@@ -4,6 +4,7 @@
  */
 import { formatNumber } from "./format";
 import { pluralRules } from "./locale";
+import { isolate } from "./names";
 
 const plural = pluralRules();
 const ordinals = pluralRules({ type: "ordinal" });
@@ -67,8 +68,10 @@ export const text = {
     noRate: "no result known",
     empty: "No scores yet. Be the first.",
     emptyHint: "Pick a name, send a score, and this board is yours to defend.",
+    emptyElsewhere: "No scores yet",
+    emptyElsewhereHint: "Scores on this board come from the game. They show up here at once.",
     aroundNeedsYou: "Pick your player to see who is around you.",
-    aroundNeedsScore: "Send a score and you will see who is around you.",
+    aroundNeedsScore: "With your first score you will see who is around you.",
     failed: "The board could not be loaded.",
     retry: "Try again",
     paused: "Live updates are paused for a moment. Ranks stay exact.",
@@ -86,10 +89,12 @@ export const text = {
     pickHint: "Find your player or join with a new name. This device will remember.",
     pickOnlyHint: "Find your player to see your rank here. This device will remember.",
     change: "Not you?",
+    switch: "Switch player",
     standing: (rank: number, total: number) => `You're ${ordinal(rank)} of ${formatNumber(total)}`,
     of: (total: number) => `of ${formatNumber(total)}`,
     unranked: "Not ranked yet",
     unrankedHint: "Send a score and you're on the board.",
+    unrankedElsewhere: "Your first score in the game puts you on the board.",
     best: "You lead the board",
     percentile: (value: string) => `Better than or level with ${value}% of players`,
     nextTier: (name: string, points: string) => `${points} more to ${name}`,
@@ -104,22 +109,23 @@ export const text = {
     showUp: "Show my row, further up",
     showDown: "Show my row, further down",
     open: "Open your rank and the score form",
+    openRank: "Open your rank",
     close: "Close",
   },
 
   notices: {
     title: "Just now",
     none: "What happens on the board shows up here.",
-    passedYou: (name: string) => `${name} passed you`,
+    passedYou: (name: string) => `${isolate(name)} passed you`,
     severalPassedYou: (name: string, more: number) =>
-      `${name} and ${counted(more, "other", "others")} passed you`,
-    youPassed: (name: string) => `You passed ${name}`,
+      `${isolate(name)} and ${counted(more, "other", "others")} passed you`,
+    youPassed: (name: string) => `You passed ${isolate(name)}`,
     youPassedSeveral: (name: string, more: number) =>
-      `You passed ${name} and ${counted(more, "other", "others")}`,
-    newLeader: (name: string) => `${name} takes the lead`,
-    entered: (name: string, rank: number) => `${name} enters at ${ordinal(rank)}`,
+      `You passed ${isolate(name)} and ${counted(more, "other", "others")}`,
+    newLeader: (name: string) => `${isolate(name)} takes the lead`,
+    entered: (name: string, rank: number) => `${isolate(name)} enters at ${ordinal(rank)}`,
     rose: (name: string, count: number, rank: number) =>
-      `${name} up ${formatNumber(count)} to ${ordinal(rank)}`,
+      `${isolate(name)} up ${formatNumber(count)} to ${ordinal(rank)}`,
   },
 
   submit: {
@@ -139,12 +145,20 @@ export const text = {
     anonymous: "Pick your player first.",
     serversOnly: "Scores on this board come from the game itself.",
     lookingOn: "You're looking on. Scores can be sent by whoever joined with this name.",
-    stored: "Counted. Your rank follows in a moment.",
+    stored: "Stored. Your rank follows.",
     confirmed: (rank: number) => `Counted. You're ${ordinal(rank)}.`,
     climbed: (rank: number, count: number) => `Counted. Up ${places(count)} to ${ordinal(rank)}.`,
     replayed: "This score was counted already. Nothing was counted twice.",
     retrying: "No answer yet. Trying again; it will count once.",
-    lostAnswer: "No answer came. Try again: the score counts once.",
+    kept: "No answer yet. The score is kept here and sent when the service answers. It counts once.",
+    waitingTitle: "Scores that wait to be sent",
+    waits: "waits to be sent",
+    tooOld: "waited for a day and may have counted",
+    discard: "Discard",
+    delivered: (score: number, rank: number | null) =>
+      `Your score ${formatNumber(score)} was counted.${rank === null ? "" : ` You're ${ordinal(rank)}.`}`,
+    refused: (score: number, why: string) =>
+      `Your score ${formatNumber(score)} was refused. ${why}`,
     whole: "Enter a whole number.",
     least: (value: string) => `At least ${value}.`,
     most: (value: string) => `At most ${value}.`,
@@ -157,13 +171,29 @@ export const text = {
   search: {
     label: "Find a player",
     placeholder: "Find a player",
-    none: (name: string) => `Nobody here is called ${name}`,
+    none: (name: string) => `Nobody here is called ${isolate(name)}`,
     failed: "Search is not answering. Try again in a moment.",
     results: (count: number) => counted(count, "player found", "players found"),
-    join: (name: string) => `Join as ${name}`,
+    join: (name: string) => `Join as ${isolate(name)}`,
     pickLabel: "Your name",
     pickPlaceholder: "Your name",
     taken: "That name is taken. If it's yours, pick it from the list.",
+  },
+
+  account: {
+    yours: "On this device",
+    continueAs: (name: string) => `Continue as ${isolate(name)}`,
+    recover: "I have a recovery code",
+    code: "Recovery code",
+    badCode: "This is no recovery code. It looks like 123.AbC…",
+    wrongCode: "No player has this code.",
+    useCode: "Continue",
+    signOut: "Sign out",
+    signOutHint:
+      "Keep this code. It is the only way back to this player once you have signed out here.",
+    copy: "Copy code",
+    copied: "Copied",
+    stay: "Stay",
   },
 
   player: {

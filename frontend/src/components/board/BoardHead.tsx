@@ -1,15 +1,20 @@
 /** Above the rows: what this board is, how busy it is, which rows, and the way to a rank. */
 import { type FormEvent, useState } from "react";
 import { useLive } from "../../context/liveStore";
+import { useIsLow } from "../../hooks/useMedia";
 import { useNow } from "../../hooks/useNow";
 import type { Board } from "../../utils/api/types";
+import type { Filter } from "../../utils/filters";
 import { perMinute } from "../../utils/realtime/rate";
 import { text } from "../../utils/text";
 import { readRank } from "../../utils/typed";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
-import { Segments } from "../ui/Segments";
-import type { Filter } from "./filters";
+import { type SegmentOption, Segments } from "../ui/Segments";
+import { Select } from "../ui/Select";
+import { Name } from "../ui/Words";
+
+type FilterOption = SegmentOption<Filter>;
 
 interface BoardHeadProps {
   board: Board;
@@ -22,44 +27,72 @@ interface BoardHeadProps {
 
 export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHeadProps) {
   const isEmpty = useLive(({ state }) => state.seq >= 0 && state.totalPlayers === 0);
+  const isLow = useIsLow();
+  const options: FilterOption[] = [
+    { value: "all", label: text.board.all },
+    { value: "top10", label: text.board.top(10) },
+    { value: "top50", label: text.board.top(50) },
+    {
+      value: "around",
+      label: text.board.aroundMe,
+      // A link may bring it to somebody who has no rank: then it can be left, and says why.
+      disabled: myRank === null && filter !== "around",
+      hint: text.board.aroundNeedsScore,
+    },
+  ];
+  const toRank = (
+    <>
+      <JumpToRank onJump={onJump} />
+      <Button
+        size="small"
+        disabled={myRank === null}
+        onClick={() => myRank !== null && onJump(myRank)}
+        className="h-9! @max-md:w-9 @max-md:px-0!"
+      >
+        <Icon name="target" className="size-4!" />
+        <span className="@max-md:sr-only">{text.board.findMe}</span>
+      </Button>
+    </>
+  );
+  if (isLow) {
+    return (
+      <div className="flex items-center gap-2 border-b hairline px-3 py-0.5">
+        <h1 className="me-auto flex min-w-0 text-sm font-semibold @max-md:sr-only">
+          <Name>{board.name}</Name>
+        </h1>
+        <Select
+          label={text.board.filters}
+          value={filter}
+          onChange={(event) => onFilter(event.target.value as Filter)}
+          className="min-w-0 @max-md:flex-1"
+        >
+          {options.map(({ value, label, disabled = false }) => (
+            <option key={value} value={value} disabled={disabled}>
+              {label}
+            </option>
+          ))}
+        </Select>
+        {toRank}
+      </div>
+    );
+  }
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-3 border-b hairline px-3 py-3 @xl:px-4">
       <div className="me-auto min-w-0 flex-1 @2xl:order-1">
-        <h1 className="truncate text-lg font-semibold">
-          <bdi>{board.name}</bdi>
+        <h1 className="flex text-lg font-semibold">
+          <Name>{board.name}</Name>
         </h1>
         <Vitals />
       </div>
       {!isEmpty && (
         <>
-          <div className="flex items-center gap-2 @2xl:order-3">
-            <JumpToRank onJump={onJump} />
-            <Button
-              size="small"
-              disabled={myRank === null}
-              onClick={() => myRank !== null && onJump(myRank)}
-              className="h-9! @max-md:w-9 @max-md:px-0!"
-            >
-              <Icon name="target" className="size-4!" />
-              <span className="@max-md:sr-only">{text.board.findMe}</span>
-            </Button>
-          </div>
+          <div className="flex items-center gap-2 @2xl:order-3">{toRank}</div>
           <Segments<Filter>
             label={text.board.filters}
             value={filter}
             onChange={onFilter}
             className="@max-2xl:w-full @2xl:order-2"
-            options={[
-              { value: "all", label: text.board.all },
-              { value: "top10", label: text.board.top(10) },
-              { value: "top50", label: text.board.top(50) },
-              {
-                value: "around",
-                label: text.board.aroundMe,
-                disabled: myRank === null,
-                hint: text.board.aroundNeedsScore,
-              },
-            ]}
+            options={options}
           />
         </>
       )}
@@ -115,7 +148,7 @@ function JumpToRank({ onJump }: { onJump: (rank: number) => void }) {
           setGiven(event.target.value);
           setWrong(false);
         }}
-        className="numeral h-9 w-28 rounded-sm border hairline bg-ground px-3 text-sm placeholder:text-muted hover:border-edge aria-invalid:border-down"
+        className="numeral h-9 w-28 min-w-0 rounded-sm border hairline bg-ground px-3 text-sm placeholder:text-muted hover:border-edge aria-invalid:border-down"
       />
       {wrong && (
         <p

@@ -20,6 +20,8 @@ interface BoardRowsProps {
   head: number;
   /** The first rows that the podium covers. */
   covered: number;
+  /** The row that Tab stops at. */
+  tabStop: number;
 }
 
 interface Drawn extends Placed {
@@ -36,6 +38,7 @@ export function BoardRows({
   rowHeight,
   head,
   covered,
+  tabStop,
 }: BoardRowsProps) {
   const elements = useRef(new Map<number, HTMLElement>());
   const drawn: Drawn[] = [];
@@ -64,6 +67,8 @@ export function BoardRows({
           ref={(element) => remember(id, element)}
           role="row"
           aria-rowindex={index + 2}
+          data-index={index}
+          data-player={id}
           className={`absolute inset-x-0 top-0 h-(--row) ${index < covered ? "opacity-0" : ""} ${
             index < 3 ? "transition-opacity duration-200" : ""
           }`}
@@ -75,6 +80,7 @@ export function BoardRows({
             board={board}
             tier={tierOf(entry.rank, total, board)}
             mine={id === myId}
+            tabStop={index === tabStop}
           />
         </div>
       ))}
@@ -97,7 +103,7 @@ const SOME = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** As many rows as may be on screen, while it is not known how many there are. */
 export function RowSkeletons() {
   return SOME.map((row) => (
-    <div key={row} className="h-14">
+    <div key={row} className="h-(--row)">
       <RowSkeleton />
     </div>
   ));
@@ -111,7 +117,7 @@ function RowSkeleton() {
         <Skeleton className="size-8.5" />
         <Skeleton className="h-4 w-32 max-w-1/2" />
       </span>
-      <Skeleton className="col-start-[-2] h-4 w-16 justify-self-end" />
+      <Skeleton className="col-start-[-2] h-4 w-16 justify-self-end in-data-stacked:hidden" />
     </div>
   );
 }

@@ -1,14 +1,21 @@
 /** The board when there is nothing to rank, nothing to show, or no live word of it. */
 import { useLive } from "../../context/liveStore";
+import { useJoin } from "../../hooks/useJoin";
+import { useMaySubmit } from "../../hooks/useMaySubmit";
+import type { Board } from "../../utils/api/types";
 import { text } from "../../utils/text";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 
-export function EmptyBoard() {
+export function EmptyBoard({ board }: { board: Board }) {
+  const { mayJoin } = useJoin();
+  const may = useMaySubmit(board);
+  // An invitation is for those who can take it.
+  const invited = may === "yes" || (may === "nobody" && mayJoin);
   return (
-    <div className="grid flex-1 place-items-center p-8 text-center">
+    <div className="grid min-h-0 flex-1 place-items-center overflow-y-auto p-8 text-center low:p-3">
       <div className="max-w-sm animate-fade-in">
-        <svg viewBox="0 0 120 72" className="mx-auto mb-6 w-40" aria-hidden="true">
+        <svg viewBox="0 0 120 72" className="mx-auto mb-6 w-40 low:hidden" aria-hidden="true">
           <g fill="none" strokeWidth="1.5" className="stroke-edge" strokeDasharray="4 4">
             <rect x="6" y="40" width="32" height="32" rx="4" />
             <rect x="82" y="50" width="32" height="22" rx="4" />
@@ -26,8 +33,12 @@ export function EmptyBoard() {
           />
           <path d="M60 4v8M56 8h8" strokeWidth="2" strokeLinecap="round" className="stroke-you" />
         </svg>
-        <h2 className="mb-2 text-lg font-semibold">{text.board.empty}</h2>
-        <p className="text-sm text-muted">{text.board.emptyHint}</p>
+        <h2 className="mb-2 text-lg font-semibold">
+          {invited ? text.board.empty : text.board.emptyElsewhere}
+        </h2>
+        <p className="text-sm text-muted">
+          {invited ? text.board.emptyHint : text.board.emptyElsewhereHint}
+        </p>
       </div>
     </div>
   );
@@ -35,7 +46,10 @@ export function EmptyBoard() {
 
 export function FailedBoard({ error, onRetry }: { error: Error; onRetry: () => void }) {
   return (
-    <div role="alert" className="grid flex-1 place-items-center p-8 text-center">
+    <div
+      role="alert"
+      className="grid min-h-0 flex-1 place-items-center overflow-y-auto p-8 text-center low:p-3"
+    >
       <div className="max-w-sm animate-fade-in">
         <h2 className="mb-2 text-lg font-semibold">{text.board.failed}</h2>
         <p className="mb-6 text-sm text-muted">{error.message}</p>

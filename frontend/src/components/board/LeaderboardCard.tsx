@@ -2,7 +2,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { playerPath } from "../../hooks/useBoardRef";
-import { useNow } from "../../hooks/useNow";
+import { useServerNow } from "../../hooks/useNow";
 import type { BoardRef } from "../../utils/api/client";
 import type { Board, Entry } from "../../utils/api/types";
 import {
@@ -19,6 +19,7 @@ import { Avatar } from "../ui/Avatar";
 import { ChangeChip } from "../ui/ChangeChip";
 import { RollingNumber } from "../ui/RollingNumber";
 import { TierEmblem } from "../ui/TierEmblem";
+import { Name } from "../ui/Words";
 import { fromMedium, fromWide, rowGrid } from "./columns";
 
 const PLACE_COLORS: Record<number, string> = {
@@ -34,6 +35,8 @@ interface LeaderboardCardProps {
   /** Which of the board's tiers the rank is in, from 0; -1 for none. */
   tier: number;
   mine: boolean;
+  /** Whether Tab stops here: at one row of a list. */
+  tabStop: boolean;
 }
 
 export const LeaderboardCard = memo(function LeaderboardCardView({
@@ -42,6 +45,7 @@ export const LeaderboardCard = memo(function LeaderboardCardView({
   board,
   tier,
   mine,
+  tabStop,
 }: LeaderboardCardProps) {
   const { rank, user_id: userId, username } = entry;
   const change = useChange(rank);
@@ -49,27 +53,28 @@ export const LeaderboardCard = memo(function LeaderboardCardView({
   const tierName = board.tiers[tier]?.name;
   return (
     <div
-      className={`${rowGrid} h-full border-b hairline transition-colors duration-150 hover:bg-high/70 ${
+      className={`${rowGrid} h-full cursor-pointer border-b hairline transition-colors duration-150 hover:bg-high/70 in-data-stacked:py-0.5 ${
         mine
-          ? "bg-you/9 shadow-[inset_3px_0_0_var(--color-you)] rtl:shadow-[inset_-3px_0_0_var(--color-you)]"
+          ? "forced-colors:outline-2 forced-colors:-outline-offset-2 bg-you/9 shadow-[inset_3px_0_0_var(--color-you)] rtl:shadow-[inset_-3px_0_0_var(--color-you)]"
           : ""
       }`}
     >
       <span
         role="cell"
-        className={`numeral text-sm font-semibold @xl:text-base ${PLACE_COLORS[rank] ?? (mine ? "text-you" : "text-muted")}`}
+        className={`numeral text-sm font-semibold @xl:text-base in-data-stacked:row-span-2 ${PLACE_COLORS[rank] ?? (mine ? "text-you" : "text-muted")}`}
       >
         {formatNumber(rank)}
       </span>
       <span role="cell" className="flex min-w-0 items-center gap-3">
-        <Avatar seed={userId} size={34} />
+        <Avatar seed={userId} size={34} className="in-data-stacked:size-6" />
         <span className="flex min-w-0 items-center gap-2">
           <Link
             to={playerPath(boardRef, userId)}
-            className="truncate rounded-sm font-medium hover:text-you"
+            tabIndex={tabStop ? 0 : -1}
+            className="flex min-w-0 rounded-sm font-medium hover:text-you"
             title={username}
           >
-            <bdi>{username}</bdi>
+            <Name>{username}</Name>
           </Link>
           {tierName !== undefined && <TierEmblem at={tier} name={tierName} />}
           {mine && <span className="text-xs font-semibold text-you">{text.board.you}</span>}
@@ -91,7 +96,7 @@ export const LeaderboardCard = memo(function LeaderboardCardView({
       </span>
       <span
         role="cell"
-        className={`numeral text-end text-base font-semibold @xl:text-lg ${mine ? "text-you" : ""}`}
+        className={`numeral text-end text-base font-semibold whitespace-nowrap @xl:text-lg in-data-stacked:text-base in-data-stacked:leading-5 ${mine ? "text-you" : ""}`}
       >
         <RollingNumber value={entry.total_score} format={format} calm={isBusy(performance.now())} />
       </span>
@@ -135,7 +140,7 @@ function WinRate({ value }: { value: number | null }) {
 }
 
 function Ago({ at }: { at: string }) {
-  const now = useNow();
+  const now = useServerNow();
   const date = new Date(at);
   return (
     <time dateTime={at} title={formatMoment(date)}>

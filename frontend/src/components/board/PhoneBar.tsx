@@ -1,6 +1,7 @@
 /** On a phone: my rank at the bottom, which opens as a sheet with all that is mine. */
 import { useEffect, useRef, useState } from "react";
 import { useBoardRef } from "../../hooks/useBoardRef";
+import { useMaySubmit } from "../../hooks/useMaySubmit";
 import { useMe } from "../../hooks/useMe";
 import type { Board } from "../../utils/api/types";
 import { formatNumber } from "../../utils/format";
@@ -11,19 +12,21 @@ import { ScoreSubmissionForm } from "../submit/ScoreSubmissionForm";
 import { Avatar } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
 import { RollingNumber } from "../ui/RollingNumber";
+import { Name } from "../ui/Words";
 
 export function PhoneBar({ board }: { board: Board }) {
   const [open, setOpen] = useState(false);
+  const may = useMaySubmit(board);
   return (
     <>
       <button
         type="button"
         onClick={() => setOpen(true)}
         aria-haspopup="dialog"
-        aria-label={text.me.open}
-        className="flex h-16 w-full shrink-0 items-center gap-3 border-t hairline bg-raised px-4 pb-[env(safe-area-inset-bottom)] text-start"
+        className="flex h-16 w-full shrink-0 items-center gap-3 border-t hairline bg-raised px-4 pb-[env(safe-area-inset-bottom)] text-start low:h-11"
       >
         <BarContent />
+        <span className="sr-only">{may === "servers-only" ? text.me.openRank : text.me.open}</span>
         <Icon name="chevron" className="rotate-180 text-muted" />
       </button>
       {open && <Sheet board={board} onClose={() => setOpen(false)} />}
@@ -36,7 +39,7 @@ function BarContent() {
   if (me === null) {
     return (
       <>
-        <span className="grid size-9 place-items-center rounded-sm border border-dashed border-you text-you">
+        <span className="grid size-9 low:size-7 place-items-center rounded-sm border border-dashed border-you text-you">
           <Icon name="user" />
         </span>
         <span className="flex-1 font-semibold">{text.me.pick}</span>
@@ -45,13 +48,16 @@ function BarContent() {
   }
   return (
     <>
-      <Avatar seed={me.player.user_id} size={36} className="ring-1 ring-you/60" />
-      <bdi className="min-w-0 flex-1 truncate font-semibold">{me.player.username}</bdi>
+      <Avatar seed={me.player.user_id} size={36} className="ring-1 ring-you/60 low:size-7" />
+      <span className="flex min-w-0 flex-1 font-semibold">
+        <Name>{me.player.username}</Name>
+      </span>
       {me.rank == null ? (
         <span className="text-sm text-muted">{text.me.unranked}</span>
       ) : (
         <span className="flex items-baseline gap-1.5 whitespace-nowrap">
-          <span className="numeral text-xl font-bold text-you">
+          <span className="sr-only">{text.me.title}: </span>
+          <span className="numeral text-xl font-bold text-you low:text-lg">
             <RollingNumber value={me.rank} format={formatNumber} />
           </span>
           <span className="numeral text-xs text-muted">{text.me.of(me.total)}</span>

@@ -10,6 +10,7 @@ import type { Board, Entry } from "../../utils/api/types";
 import { Avatar } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
 import { RollingNumber } from "../ui/RollingNumber";
+import { Name } from "../ui/Words";
 import { formatOf } from "./LeaderboardCard";
 
 interface PodiumProps {
@@ -19,6 +20,8 @@ interface PodiumProps {
   myId: number | undefined;
   folded: boolean;
   height: number;
+  /** Class of the size at which three scores fit side by side. */
+  scoreSize: string;
 }
 
 /** By place: where it stands, how high, and in which light. */
@@ -28,7 +31,7 @@ const STANDS: Record<number, { at: string; high: string; light: string; step: st
   3: { at: "start-2/3", high: "bottom-0 top-0", light: "text-bronze", step: "h-6 @xl:h-8" },
 };
 
-export function Podium({ entries, boardRef, board, myId, folded, height }: PodiumProps) {
+export function Podium({ entries, boardRef, board, myId, folded, height, scoreSize }: PodiumProps) {
   // In order of ids: an element that changes its place among others would lose its way there.
   const stable = [...entries].sort((a, b) => a.user_id - b.user_id);
   return (
@@ -46,6 +49,7 @@ export function Podium({ entries, boardRef, board, myId, folded, height }: Podiu
           boardRef={boardRef}
           board={board}
           mine={entry.user_id === myId}
+          scoreSize={scoreSize}
         />
       ))}
     </div>
@@ -57,16 +61,18 @@ interface StandProps {
   boardRef: BoardRef;
   board: Board;
   mine: boolean;
+  scoreSize: string;
 }
 
-const Stand = memo(function StandView({ entry, boardRef, board, mine }: StandProps) {
+const Stand = memo(function StandView({ entry, boardRef, board, mine, scoreSize }: StandProps) {
   const stand = STANDS[entry.rank];
   const pulse = usePulse(entry.rank === 1);
   if (stand === undefined) return null;
   const leads = entry.rank === 1;
   return (
     <div
-      className={`absolute flex w-1/3 flex-col items-center justify-end transition-[inset-inline-start] duration-300 ease-glide ${stand.at} ${stand.high}`}
+      data-player={entry.user_id}
+      className={`absolute flex w-1/3 cursor-pointer flex-col items-center justify-end transition-[inset-inline-start] duration-300 ease-glide ${stand.at} ${stand.high}`}
     >
       <div className="relative mb-1.5 grid place-items-center">
         {leads && (
@@ -85,13 +91,11 @@ const Stand = memo(function StandView({ entry, boardRef, board, mine }: StandPro
       <Link
         to={playerPath(boardRef, entry.user_id)}
         tabIndex={-1}
-        className={`block max-w-full truncate px-2 text-sm font-semibold hover:text-you @xl:text-base ${mine ? "text-you" : ""}`}
+        className={`flex max-w-full px-2 text-sm font-semibold hover:text-you @xl:text-base ${mine ? "text-you" : ""}`}
       >
-        <bdi>{entry.username}</bdi>
+        <Name>{entry.username}</Name>
       </Link>
-      <span
-        className={`numeral px-1 font-semibold ${leads ? "text-base @xl:text-lg" : "text-sm @xl:text-base"} ${stand.light}`}
-      >
+      <span className={`numeral font-semibold whitespace-nowrap ${scoreSize} ${stand.light}`}>
         <RollingNumber value={entry.total_score} format={formatOf(board)} />
       </span>
       <div

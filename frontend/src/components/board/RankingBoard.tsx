@@ -1,42 +1,48 @@
 /** The live board: podium, rows, and the way to any of them. */
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLive } from "../../context/liveStore";
 import { useBoardRef } from "../../hooks/useBoardRef";
+import { readTopRank, useFilter, useOpenPlayer, writeTopRank } from "../../hooks/useBoardView";
 import { useIsFresh } from "../../hooks/useFreshness";
 import { useHold } from "../../hooks/useHold";
-import { useLongScroll } from "../../hooks/useLongScroll";
-import { useMe } from "../../hooks/useMe";
-import { useRows } from "../../hooks/useRows";
+import { type LongScroll, useLongScroll } from "../../hooks/useLongScroll";
+import { useMe, useMine } from "../../hooks/useMe";
+import { useRowSizes } from "../../hooks/useMedia";
+import { useRowKeys } from "../../hooks/useRowKeys";
+import { type Rows, useRows } from "../../hooks/useRows";
+import { type Size, useSize } from "../../hooks/useSize";
 import type { Board, Entry } from "../../utils/api/types";
+import { FILTERS } from "../../utils/filters";
 import { formatNumber } from "../../utils/format";
+import { podiumSize, shapeRows } from "../../utils/rowShape";
 import { text } from "../../utils/text";
 import { AroundMe } from "./AroundMe";
 import { BoardHead } from "./BoardHead";
 import { BoardRows, RowSkeletons } from "./BoardRows";
 import { EmptyBoard, FailedBoard, PausedNote } from "./BoardStates";
-import { columnWidths } from "./columns";
-import { FILTERS, type Filter } from "./filters";
 import { formatOf } from "./LeaderboardCard";
 import { MyRowPill } from "./MyRowPill";
 import { Podium } from "./Podium";
 import { TableHead } from "./TableHead";
 
-const ROW = 56;
-const TABLE_HEAD = 36;
 const PODIUM_ROWS = 3;
-/** The podium is higher than the rows it stands for; see Podium. */
-const PODIUM = { height: 232, head: 232 - PODIUM_ROWS * ROW };
+const PODIUM_HEIGHT = 232;
+/** A podium leaves room for so many rows below it, or there is none. */
+const ROWS_BELOW = 2;
 const FOLD_AT = 24;
+/** When the hand has rested for so long, its place is written to the address. */
+const REST_MS = 150;
 
 export function RankingBoard({ board }: { board: Board }) {
   const ref = useBoardRef();
-  const [filter, setFilter] = useState<Filter>("all");
+  const [filter, setFilter] = useFilter();
   const me = useMe(ref);
-  const around = filter === "around";
   const [wanted, setWanted] = useState<number | null>(null);
+  const openPlayer = useOpenPlayer(ref);
   return (
     <section
       aria-label={text.board.title}
+      onClickCapture={openPlayer}
       className="@container flex min-h-0 flex-col overflow-hidden panel max-sm:rounded-none max-sm:border-x-0"
     >
       <BoardHead
@@ -50,7 +56,7 @@ export function RankingBoard({ board }: { board: Board }) {
         }}
       />
       <PausedNote />
-      {around ? (
+      {filter === "around" ? (
         <AroundMe board={board} me={me} />
       ) : (
         <Table
@@ -78,54 +84,66 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
   const state = useLive((live) => live.state);
   const fresh = useIsFresh();
   const me = useMe(ref);
+  const mine = useMine();
   // As state and not as references: they come and go with what there is to show.
   const [scrolled, setScrolled] = useState<HTMLElement | null>(null);
   const [body, setBody] = useState<HTMLElement | null>(null);
+  const size = useSize(scrolled);
   const held = useHold(body);
   const { shown, waiting } = useHeld(state, held);
   const [range, setRange] = useState({ first: 0, last: 20 });
-  const rows = useRows({ ref, live: shown, fresh, most, range, held });
-  const head = rows.count > 0 ? PODIUM.head : 0;
+  const rows = useRows({ ref, live: shown, fresh, most, range, held, mine });
+
+  const first = usePodium(rows.at(0), rows.at(1), rows.at(2));
+  const { row, tableHead, head, scoreSize, shape } = useShape(size, rows, board);
+
   const scroll = useLongScroll(scrolled, {
     count: rows.count,
-    height: ROW,
+    height: row,
     head,
-    covered: TABLE_HEAD,
+    covered: tableHead,
   });
-  const { settled, scrollToRow } = scroll;
+  const { settled, scrollToRow, revealRow } = scroll;
   useEffect(() => setRange(settled), [settled]);
   useEffect(() => {
     if (wanted === null || rows.count === 0) return;
     scrollToRow(Math.min(wanted, rows.count - 1));
     onArrived();
   }, [wanted, rows.count, scrollToRow, onArrived]);
+  useKeptPlace(scrolled, scroll, rows.count);
 
+  const list = useRef<HTMLElement | null>(null);
+  const { keys, stop } = useRowKeys(list, {
+    count: rows.count,
+    ...scroll.visible,
+    reveal: revealRow,
+  });
   const [inFirstRows, setInFirstRows] = useState(false);
   const folded = scroll.top > FOLD_AT || inFirstRows;
-  const best = rows.at(0);
-  const first = usePodium(rows.at(0), rows.at(1), rows.at(2));
-  const widths = useMemo(
-    () => columnWidths(formatNumber(rows.count), formatOf(board)(best?.total_score ?? 0)),
-    [rows.count, board, best?.total_score],
-  );
+  const take = useCallback((element: HTMLElement | null) => {
+    list.current = element;
+    setScrolled(element);
+  }, []);
 
   if (rows.error !== null && rows.count === 0) {
     return <FailedBoard error={rows.error} onRetry={rows.retry} />;
   }
-  if (shown.seq >= 0 && rows.count === 0) return <EmptyBoard />;
+  if (shown.seq >= 0 && rows.count === 0) return <EmptyBoard board={board} />;
   return (
     <div className="relative flex min-h-0 flex-1 flex-col">
       <div
-        ref={setScrolled}
-        tabIndex={0}
+        ref={take}
+        tabIndex={-1}
         role="table"
         id="board"
         aria-label={text.board.table}
         aria-rowcount={rows.count + 1}
-        style={{ ...widths, ["--row" as string]: `${ROW}px` }}
-        className="relative min-h-0 flex-1 overflow-y-auto overscroll-contain [scrollbar-gutter:stable] focus-visible:-outline-offset-2"
+        data-stacked={shape.stacked || undefined}
+        style={{ ...shape.widths, ["--row" as string]: `${row}px` }}
+        className="relative min-h-0 flex-1 overflow-x-hidden overflow-y-auto overscroll-contain [scrollbar-gutter:stable] focus-visible:-outline-offset-2"
+        {...keys}
       >
-        <TableHead height={TABLE_HEAD} />
+        <TableHead height={tableHead} />
         <div
           ref={setBody}
           role="rowgroup"
@@ -135,14 +153,15 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
           onBlur={() => setInFirstRows(false)}
         >
           {rows.count === 0 && <RowSkeletons />}
-          {first.length > 0 && (
+          {scoreSize !== null && first.length > 0 && (
             <Podium
               entries={first}
               boardRef={ref}
               board={board}
               myId={me?.player.user_id}
               folded={folded}
-              height={PODIUM.height}
+              height={PODIUM_HEIGHT}
+              scoreSize={scoreSize}
             />
           )}
           <BoardRows
@@ -152,9 +171,10 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
             boardRef={ref}
             total={shown.totalPlayers || rows.count}
             myId={me?.player.user_id}
-            rowHeight={ROW}
+            rowHeight={row}
             head={head}
-            covered={folded ? 0 : PODIUM_ROWS}
+            covered={folded || scoreSize === null ? 0 : PODIUM_ROWS}
+            tabStop={stop}
           />
         </div>
       </div>
@@ -162,7 +182,7 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
         rank={me?.rank ?? null}
         count={rows.count}
         scroll={scroll}
-        rowHeight={ROW}
+        rowHeight={row}
         head={head}
       />
       {held && waiting > 0 && (
@@ -172,6 +192,57 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
       )}
     </div>
   );
+}
+
+/** What fits: the table's head, the podium, and name and score beside each other. */
+function useShape({ width, height }: Size, rows: Rows, board: Board) {
+  const longest = formatOf(board)(rows.at(0)?.total_score ?? 0);
+  const lastRank = formatNumber(rows.count);
+  const { row, tableHead } = useRowSizes();
+  const roomy = rows.count > 0 && height >= tableHead + PODIUM_HEIGHT + ROWS_BELOW * row;
+  const scoreSize = roomy ? podiumSize(width, longest) : null;
+  const shape = useMemo(() => shapeRows(width, lastRank, longest), [width, lastRank, longest]);
+  // The podium is higher than the rows that it stands for.
+  const head = scoreSize === null ? 0 : PODIUM_HEIGHT - PODIUM_ROWS * row;
+  return { row, tableHead, head, scoreSize, shape };
+}
+
+/** Goes to the rank that the address names, once, and keeps the address up to date from then on. */
+function useKeptPlace(scrolled: HTMLElement | null, scroll: LongScroll, count: number): void {
+  const { rowAtTop, goToRow, viewport } = scroll;
+  const restored = useRef(false);
+  useEffect(() => {
+    if (restored.current || count === 0 || viewport === 0) return;
+    restored.current = true;
+    const rank = readTopRank();
+    if (rank !== null) goToRow(Math.min(rank, count) - 1);
+  }, [count, viewport, goToRow]);
+
+  useEffect(() => {
+    if (scrolled === null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const write = () => {
+      clearTimeout(timer);
+      timer = undefined;
+      const row = rowAtTop();
+      if (restored.current) writeTopRank(row === 0 ? null : row + 1);
+    };
+    const onScroll = () => {
+      clearTimeout(timer);
+      timer = setTimeout(write, REST_MS);
+    };
+    // Who leaves by a row takes along the place where it was.
+    const onLeave = () => {
+      if (timer !== undefined) write();
+    };
+    scrolled.addEventListener("scroll", onScroll, { passive: true });
+    scrolled.addEventListener("pointerdown", onLeave);
+    return () => {
+      clearTimeout(timer);
+      scrolled.removeEventListener("scroll", onScroll);
+      scrolled.removeEventListener("pointerdown", onLeave);
+    };
+  }, [scrolled, rowAtTop]);
 }
 
 /** What is shown while somebody aims at a row: the state as it was, and how much has come since. */
@@ -192,6 +263,6 @@ function usePodium(...entries: (Entry | undefined)[]): readonly Entry[] {
 }
 
 function isInFirstRows(element: Element): boolean {
-  const row = element.closest("[aria-rowindex]")?.getAttribute("aria-rowindex");
-  return row !== null && row !== undefined && Number(row) - 2 < PODIUM_ROWS;
+  const row = element.closest("[data-index]")?.getAttribute("data-index");
+  return row !== null && row !== undefined && Number(row) < PODIUM_ROWS;
 }

@@ -1,13 +1,17 @@
 import { text } from "../../utils/text";
 import { fromMedium, fromWide, rowGrid } from "./columns";
 
+/** With a height of 0 it is there for those who listen. */
 export function TableHead({ height }: { height: number }) {
   return (
-    <div role="rowgroup" className="sticky top-0 z-5 border-b hairline bg-raised">
+    <div
+      role="rowgroup"
+      className={height === 0 ? "sr-only" : "sticky top-0 z-5 border-b hairline bg-raised"}
+    >
       <div
         role="row"
         aria-rowindex={1}
-        className={`${rowGrid} text-xs text-muted`}
+        className={`${rowGrid} text-xs text-muted in-data-stacked:grid-rows-1`}
         style={{ height }}
       >
         <span role="columnheader">{text.board.rank}</span>
@@ -21,7 +25,7 @@ export function TableHead({ height }: { height: number }) {
         <span role="columnheader" className={`${fromWide} text-end`}>
           {text.board.reached}
         </span>
-        <span role="columnheader" className="text-end">
+        <span role="columnheader" className="text-end in-data-stacked:sr-only">
           {text.board.score}
         </span>
       </div>

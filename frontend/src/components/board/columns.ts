@@ -5,16 +5,12 @@ const GRID =
 const ROOMY =
   "@2xl:grid-cols-[var(--rank-width)_minmax(0,1fr)_3.5rem_4.5rem_var(--score-width)] @3xl:grid-cols-[var(--rank-width)_minmax(0,1fr)_3.5rem_4.5rem_6.5rem_var(--score-width)]";
 
-export const rowGrid = `${GRID} ${ROOMY}`;
+/** Where a long score leaves no room beside it, the name stands above it. See utils/rowShape. */
+const STACKED =
+  "in-data-stacked:grid-cols-[var(--rank-width)_minmax(0,1fr)] in-data-stacked:grid-rows-2 in-data-stacked:gap-y-0";
+
+export const rowGrid = `${GRID} ${ROOMY} ${STACKED}`;
 
 /** Columns that only a board with room shows. */
 export const fromMedium = "hidden @2xl:block";
 export const fromWide = "hidden @3xl:block";
-
-/** Every row is a grid of its own, so widths are set for all: by the widest there is. */
-export function columnWidths(lastRank: string, bestScore: string): Record<string, string> {
-  return {
-    "--rank-width": `${Math.max(2.25, 0.25 + lastRank.length * 0.6)}rem`,
-    "--score-width": `${Math.max(5, 0.5 + bestScore.length * 0.8)}rem`,
-  };
-}

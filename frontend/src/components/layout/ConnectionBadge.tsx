@@ -3,6 +3,7 @@ import { reconnectNow, useLive } from "../../context/liveStore";
 import { useFastNow } from "../../hooks/useNow";
 import { formatClock } from "../../utils/format";
 import { type Connection, FORBIDDEN, UNAUTHENTICATED } from "../../utils/realtime/socket";
+import { toServerTime } from "../../utils/serverClock";
 import { text } from "../../utils/text";
 import { Icon } from "../ui/Icon";
 
@@ -29,7 +30,7 @@ function Away({ connection, heardAt }: { connection: Connection; heardAt: number
   const now = useFastNow();
   const since =
     heardAt !== null && now - heardAt > STALE_MS
-      ? text.connection.since(formatClock(new Date(heardAt)))
+      ? text.connection.since(formatClock(new Date(toServerTime(heardAt))))
       : null;
   const label = describe(connection, now);
   const canRetry = connection.retryAt !== null || connection.phase === "ended";
@@ -82,9 +83,9 @@ function describe(connection: Connection, now: number): string {
 }
 
 const LIGHTS = {
-  live: "bg-you animate-beat shadow-[0_0_8px_var(--color-you)]",
-  wait: "bg-down",
-  off: "bg-muted",
+  live: "forced-colors:bg-[Highlight] forced-color-adjust-none bg-you animate-beat shadow-[0_0_8px_var(--color-you)]",
+  wait: "forced-color-adjust-none bg-down",
+  off: "forced-color-adjust-none bg-muted",
 } as const;
 
 interface BadgeProps {

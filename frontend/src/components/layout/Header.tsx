@@ -9,7 +9,7 @@ import { ConnectionBadge } from "./ConnectionBadge";
 
 export function Header() {
   return (
-    <header className="relative z-30 flex h-14 shrink-0 items-center gap-3 border-b hairline bg-ground/85 px-3 sm:px-5">
+    <header className="relative z-30 flex h-14 low:h-11 shrink-0 items-center gap-3 border-b hairline bg-ground/85 px-3 sm:px-5">
       <Link
         to={boardPath({ board: DEFAULT_BOARD })}
         className="flex items-center gap-2.5 rounded-sm text-base font-semibold tracking-tight"

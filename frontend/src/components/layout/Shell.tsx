@@ -2,6 +2,7 @@
 import { Suspense } from "react";
 import { Outlet } from "react-router";
 import { useBoardRef } from "../../hooks/useBoardRef";
+import { useDeliverWaiting } from "../../hooks/useOutbox";
 import { useTellNews } from "../../hooks/useTellNews";
 import { useWatch } from "../../hooks/useWatch";
 import { text } from "../../utils/text";
@@ -13,6 +14,7 @@ export function Shell() {
   const ref = useBoardRef();
   useWatch(ref);
   useTellNews(ref);
+  useDeliverWaiting();
   return (
     <div className="flex h-dvh flex-col">
       <a

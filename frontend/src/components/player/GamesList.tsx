@@ -1,6 +1,6 @@
 /** A player's games, newest first. */
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useNow } from "../../hooks/useNow";
+import { useServerNow } from "../../hooks/useNow";
 import { sessionsQuery } from "../../utils/api/queries";
 import type { Session } from "../../utils/api/types";
 import { formatAgo, formatDuration, formatMoment, formatNumber } from "../../utils/format";
@@ -46,13 +46,15 @@ export function GamesList({ userId }: { userId: number }) {
 }
 
 function GamesTable({ games }: { games: readonly Session[] }) {
-  const now = useNow();
+  const now = useServerNow();
   return (
     <table className="w-full text-sm">
       <thead className="text-xs text-muted">
         <tr className="border-b hairline">
           <th className="py-2 text-start font-normal">{text.player.time}</th>
-          <th className="px-2 py-2 text-start font-normal">{text.player.mode}</th>
+          <th className="max-xs:hidden w-full px-2 py-2 text-start font-normal">
+            {text.player.mode}
+          </th>
           <th className="px-2 py-2 text-end font-normal max-sm:hidden">{text.player.duration}</th>
           <th className="px-2 py-2 text-start font-normal max-xs:hidden">{text.player.result}</th>
           <th className="py-2 text-end font-normal">{text.player.score}</th>
@@ -63,12 +65,13 @@ function GamesTable({ games }: { games: readonly Session[] }) {
           const at = new Date(game.played_at);
           return (
             <tr key={game.session_id} className="border-b hairline last:border-0">
-              <td className="py-2 whitespace-nowrap text-muted">
+              <td className="max-w-24 py-2 whitespace-nowrap text-muted">
                 <time dateTime={game.played_at} title={formatMoment(at)}>
                   {formatAgo(at, new Date(now))}
                 </time>
+                <span className="block truncate xs:hidden">{game.game_mode}</span>
               </td>
-              <td className="max-w-28 truncate px-2 py-2" title={game.game_mode}>
+              <td className="max-xs:hidden max-w-0 truncate px-2 py-2" title={game.game_mode}>
                 {game.game_mode}
               </td>
               <td className="numeral px-2 py-2 text-end text-muted max-sm:hidden">
@@ -77,7 +80,9 @@ function GamesTable({ games }: { games: readonly Session[] }) {
               <td className="px-2 py-2 max-xs:hidden">
                 <Result won={game.won} />
               </td>
-              <td className="numeral py-2 text-end font-semibold">{formatNumber(game.score)}</td>
+              <td className="numeral py-2 text-end font-semibold whitespace-nowrap">
+                {formatNumber(game.score)}
+              </td>
             </tr>
           );
         })}

@@ -1,12 +1,13 @@
 /** A name being typed, and the players it may be. */
 import { useCombobox } from "downshift";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { usePlayerSearch } from "../../hooks/usePlayerSearch";
 import type { Problem } from "../../utils/api/problem";
 import type { UserProfile } from "../../utils/api/types";
 import { text } from "../../utils/text";
 import { Avatar } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
+import { Name, Words } from "../ui/Words";
 
 /** What can be chosen: a player there is, or a name that nobody has yet. */
 export type Choice = { kind: "player"; player: UserProfile } | { kind: "new"; name: string };
@@ -14,6 +15,8 @@ export type Choice = { kind: "player"; player: UserProfile } | { kind: "new"; na
 interface PlayerComboboxProps {
   label: string;
   placeholder: string;
+  typed: string;
+  onType: (typed: string) => void;
   /** Whether a name that nobody has may be chosen. */
   offerNew?: boolean;
   onChoose: (choice: Choice) => void;
@@ -29,13 +32,14 @@ const POPUP =
 export function PlayerCombobox({
   label,
   placeholder,
+  typed,
+  onType: setTyped,
   offerNew = false,
   onChoose,
   className = "",
   inputClassName,
   children,
 }: PlayerComboboxProps) {
-  const [typed, setTyped] = useState("");
   const { found, settled, problem } = usePlayerSearch(typed);
   const choices = listChoices(found, typed, offerNew && settled);
   const box = useCombobox<Choice>({
@@ -102,7 +106,7 @@ export function PlayerCombobox({
               {...box.getItemProps({
                 item: choice,
                 index,
-                className: `flex min-h-11 items-center gap-3 px-3 text-sm ${box.highlightedIndex === index ? "bg-you/15" : ""}`,
+                className: `flex min-h-11 items-center gap-3 px-3 text-sm ${box.highlightedIndex === index ? "bg-you/15 forced-colors:outline-2 forced-colors:-outline-offset-2" : ""}`,
               })}
             >
               <Option choice={choice} />
@@ -111,7 +115,7 @@ export function PlayerCombobox({
       </ul>
       {open && !listed && (
         <p className={`${POPUP} p-3 text-sm text-muted`}>
-          {emptyWord(problem, settled, typed.trim())}
+          <Words>{emptyWord(problem, settled, typed.trim())}</Words>
         </p>
       )}
       <p aria-live="polite" className="sr-only">
@@ -127,7 +131,7 @@ function Option({ choice }: { choice: Choice }) {
     return (
       <>
         <Avatar seed={choice.player.user_id} size={28} />
-        <bdi className="truncate">{choice.player.username}</bdi>
+        <Name>{choice.player.username}</Name>
       </>
     );
   }
@@ -136,7 +140,9 @@ function Option({ choice }: { choice: Choice }) {
       <span className="grid size-7 place-items-center rounded-sm border border-dashed border-you text-you">
         <Icon name="plus" className="size-4!" />
       </span>
-      <bdi className="truncate">{text.search.join(choice.name)}</bdi>
+      <span className="min-w-0">
+        <Words>{text.search.join(choice.name)}</Words>
+      </span>
     </>
   );
 }

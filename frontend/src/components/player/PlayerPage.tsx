@@ -1,8 +1,9 @@
 /** One player: who, where on the board, how that came about, and the games. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "react-router";
+import { Link, useLocation, useParams } from "react-router";
 import { useBoard } from "../../hooks/useBoard";
 import { boardPath, useBoardRef } from "../../hooks/useBoardRef";
+import type { FromBoard } from "../../hooks/useBoardView";
 import { useTitle } from "../../hooks/useTitle";
 import { Problem } from "../../utils/api/problem";
 import { userQuery } from "../../utils/api/queries";
@@ -22,6 +23,8 @@ export function PlayerPage() {
   const found = useBoard();
   const userId = /^\d{1,15}$/.test(id) ? Number(id) : 0;
   const ref = useBoardRef();
+  const from = useLocation().state as FromBoard | null;
+  const back = from?.board ?? boardPath(ref);
   const user = useQuery({ ...userQuery(userId), enabled: userId > 0 });
   const { data: player, error } = user;
   useTitle(player === undefined ? text.appName : text.player.title(player.username));
@@ -41,7 +44,7 @@ export function PlayerPage() {
     <main id="content" className="min-h-0 flex-1 overflow-y-auto">
       <div className="mx-auto max-w-5xl space-y-4 p-3 pb-12 sm:p-5">
         <Link
-          to={boardPath(ref)}
+          to={back}
           className="inline-flex h-9 items-center gap-2 rounded-sm pe-2 text-sm text-muted hover:text-ink"
         >
           <Icon name="back" className="size-4!" />
@@ -62,7 +65,7 @@ export function PlayerPage() {
 
 function Details({ userId, board }: { userId: number; board: Board }) {
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
+    <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
       <div className="min-w-0 space-y-4">
         <HistoryPanel userId={userId} board={board} />
         <GamesList userId={userId} />

@@ -125,19 +125,23 @@ function Figures({ userId, board }: { userId: number; board: Board }) {
     rank === undefined ? null : percentileOf(rank.rank, Math.max(rank.rank, rank.total_players));
   const tier = percentile === null ? null : tierAt(percentile, board.tiers);
   return (
-    <dl className="mt-5 grid grid-cols-2 gap-x-4 gap-y-4 border-t hairline pt-4 sm:grid-cols-3 lg:grid-cols-6">
+    <dl className="mt-5 flex flex-wrap gap-x-8 gap-y-4 border-t hairline pt-4">
       <Figure label={text.player.rank}>
         {rank !== undefined && (
           <span className={PLACE_LIGHT[rank.rank] ?? ""} data-testid="player-rank">
             <RollingNumber value={rank.rank} format={formatNumber} />
-            <span className="ms-1.5 text-sm font-normal text-muted">
+            <span className="ms-1.5 text-sm font-normal whitespace-nowrap text-muted">
               {text.player.of(rank.total_players)}
             </span>
           </span>
         )}
       </Figure>
       <Figure label={text.player.score}>
-        {rank !== undefined && <RollingNumber value={rank.score} format={formatOf(board)} />}
+        {rank !== undefined && (
+          <span className="text-base whitespace-nowrap sm:text-lg">
+            <RollingNumber value={rank.score} format={formatOf(board)} />
+          </span>
+        )}
       </Figure>
       <Figure label={text.player.tier}>
         {tier !== null && (
@@ -162,9 +166,9 @@ function Figures({ userId, board }: { userId: number; board: Board }) {
 
 function Figure({ label, children }: { label: string; children: React.ReactNode }) {
   return (
-    <div className="min-w-0">
+    <div className="min-w-26 max-w-full">
       <dt className="text-xs text-muted">{label}</dt>
-      <dd className="numeral mt-0.5 min-h-7 text-lg font-semibold wrap-anywhere">{children}</dd>
+      <dd className="numeral mt-0.5 min-h-7 text-lg font-semibold">{children}</dd>
     </div>
   );
 }

@@ -1,10 +1,12 @@
 /** Where this device's player stands, right now. */
 import { useQuery } from "@tanstack/react-query";
+import { Suspense, useState } from "react";
 import { Link } from "react-router";
 import { useLive } from "../../context/liveStore";
 import { useSession } from "../../context/sessionStore";
 import { playerPath, useBoardRef } from "../../hooks/useBoardRef";
 import { useJoin } from "../../hooks/useJoin";
+import { useMaySubmit } from "../../hooks/useMaySubmit";
 import type { MyStanding } from "../../hooks/useMe";
 import { useMe } from "../../hooks/useMe";
 import { tiersQuery } from "../../utils/api/queries";
@@ -13,12 +15,16 @@ import { formatFine, formatNumber, formatShare } from "../../utils/format";
 import { percentileOf, progress, tierAt } from "../../utils/standing";
 import { text } from "../../utils/text";
 import { formatOf } from "../board/LeaderboardCard";
+import { later } from "../layout/later";
 import { Avatar } from "../ui/Avatar";
 import { ChangeChip } from "../ui/ChangeChip";
 import { RollingNumber } from "../ui/RollingNumber";
 import { Skeleton } from "../ui/Skeleton";
 import { TierEmblem } from "../ui/TierEmblem";
+import { Name } from "../ui/Words";
 import { PlayerPicker } from "./PlayerPicker";
+
+const SignOut = later(async () => (await import("./SignOut")).SignOut);
 
 export function UserRankCard({ board }: { board: Board }) {
   const me = useMe(useBoardRef());
@@ -47,7 +53,10 @@ function Unknown() {
 
 function Known({ board, me }: { board: Board; me: MyStanding }) {
   const ref = useBoardRef();
-  const forget = useSession((session) => session.forget);
+  const leave = useSession((session) => session.leave);
+  const proof = useSession((session) => session.proof);
+  const [leaving, setLeaving] = useState(false);
+  const may = useMaySubmit(board);
   const { player, rank } = me;
   return (
     <>
@@ -56,17 +65,25 @@ function Known({ board, me }: { board: Board; me: MyStanding }) {
         <div className="min-w-0 flex-1">
           <Link
             to={playerPath(ref, player.user_id)}
-            className="block truncate rounded-sm font-semibold hover:text-you"
+            className="flex rounded-sm font-semibold hover:text-you"
           >
-            <bdi>{player.username}</bdi>
+            <Name>{player.username}</Name>
           </Link>
-          <button
-            type="button"
-            onClick={forget}
-            className="rounded-sm text-xs text-muted hover:text-ink"
-          >
-            {text.me.change}
-          </button>
+          <p className="flex flex-wrap gap-x-3 text-xs text-muted">
+            <button type="button" onClick={leave} className="rounded-sm hover:text-ink">
+              {proof === null ? text.me.change : text.me.switch}
+            </button>
+            {proof !== null && (
+              <button
+                type="button"
+                aria-expanded={leaving}
+                onClick={() => setLeaving(!leaving)}
+                className="rounded-sm hover:text-ink"
+              >
+                {text.account.signOut}
+              </button>
+            )}
+          </p>
         </div>
         {rank !== null && rank !== undefined && me.change !== 0 && (
           <span key={me.moves} className="animate-chip">
@@ -78,10 +95,17 @@ function Known({ board, me }: { board: Board; me: MyStanding }) {
       {rank === null && (
         <p className="mt-4">
           <span className="block text-lg font-semibold">{text.me.unranked}</span>
-          <span className="text-sm text-muted">{text.me.unrankedHint}</span>
+          <span className="text-sm text-muted">
+            {may === "yes" ? text.me.unrankedHint : text.me.unrankedElsewhere}
+          </span>
         </p>
       )}
       {rank !== null && rank !== undefined && <Standing board={board} me={me} rank={rank} />}
+      {leaving && proof !== null && (
+        <Suspense fallback={<div className="h-36" />}>
+          <SignOut account={{ player, proof }} onStay={() => setLeaving(false)} />
+        </Suspense>
+      )}
     </>
   );
 }
@@ -110,7 +134,7 @@ function Standing({ board, me, rank }: { board: Board; me: MyStanding; rank: num
       {found !== null && (
         <TierLine board={board} me={me} at={found.at} name={found.tier.name} rank={rank} />
       )}
-      <dl className="mt-4 grid grid-cols-3 gap-2 border-t hairline pt-3 text-sm">
+      <dl className="mt-4 flex flex-wrap gap-x-6 gap-y-2 border-t hairline pt-3 text-sm">
         <Figure label={text.me.score}>
           {me.score === null ? "–" : <RollingNumber value={me.score} format={formatOf(board)} />}
         </Figure>
@@ -127,9 +151,9 @@ function Standing({ board, me, rank }: { board: Board; me: MyStanding; rank: num
 
 function Figure({ label, children }: { label: string; children: React.ReactNode }) {
   return (
-    <div className="min-w-0">
+    <div className="min-w-16">
       <dt className="text-xs text-muted">{label}</dt>
-      <dd className="numeral truncate font-semibold">{children}</dd>
+      <dd className="numeral font-semibold whitespace-nowrap">{children}</dd>
     </div>
   );
 }
@@ -169,7 +193,7 @@ function TierLine({ board, me, at, name, rank }: TierLineProps) {
           className="mt-2 h-1 overflow-hidden rounded-full bg-high"
         >
           <div
-            className="h-full origin-left bg-you transition-transform duration-500 ease-glide rtl:origin-right"
+            className="h-full origin-left bg-you forced-color-adjust-none forced-colors:bg-[Highlight] transition-transform duration-500 ease-glide rtl:origin-right"
             style={{ transform: `scaleX(${way?.done ?? 0})` }}
           />
         </div>

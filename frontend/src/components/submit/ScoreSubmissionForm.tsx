@@ -1,5 +1,6 @@
 /** Sending a score: checked while it is typed, told honestly, counted once. */
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, useEffect, useId, useState } from "react";
+import { clearDraft, editDraft, useDrafts } from "../../context/draftStore";
 import { useSession } from "../../context/sessionStore";
 import { type MaySubmit, useMaySubmit } from "../../hooks/useMaySubmit";
 import { useSubmitScore } from "../../hooks/useSubmitScore";
@@ -17,19 +18,30 @@ import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
 import { Icon } from "../ui/Icon";
 import { Segments } from "../ui/Segments";
+import { WaitingScores } from "./WaitingScores";
+
+/** What became of a score is told for so long: ranks move on. */
+const TOLD_MS = 8_000;
 
 export function ScoreSubmissionForm({ board }: { board: Board }) {
   const player = useSession((session) => session.player);
   const may = useMaySubmit(board);
   const gameMode = useSession((session) => session.gameMode);
-  const [draft, setDraft] = useState<Draft>({ ...EMPTY_DRAFT, mode: modeFor(board, gameMode) });
-  const [touched, setTouched] = useState<ReadonlySet<keyof Draft>>(new Set());
-  const [counted, setCounted] = useState<SubmissionResult | null>(null);
+  const typed = useDrafts((drafts) => drafts.score);
+  const touched = useDrafts((drafts) => drafts.touched);
+  const draft = typed ?? { ...EMPTY_DRAFT, mode: modeFor(board, gameMode) };
+  const [told, setTold] = useBriefly<SubmissionResult | "kept">();
   const modes = useId();
-  const sending = useSubmitScore((result) => {
-    setCounted(result);
-    setDraft((old) => ({ ...EMPTY_DRAFT, mode: old.mode, result: old.result }));
-    setTouched(new Set());
+  const sending = useSubmitScore({
+    counted: (result) => {
+      setTold(result);
+      clearDraft(draft);
+    },
+    waits: () => {
+      setTold("kept");
+      sending.reset();
+      clearDraft(draft);
+    },
   });
 
   const checked = checkDraft(draft, board.limits);
@@ -39,18 +51,17 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
     return (touched.has(name) ? own : undefined) ?? wrong[name];
   };
   const change = (name: keyof Draft, value: string) => {
-    setDraft((old) => ({ ...old, [name]: value }));
-    setTouched((old) => new Set(old).add(name));
-    setCounted(null);
+    editDraft(draft, name, value);
+    setTold(null);
     if (!sending.isPending) sending.reset();
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setTouched(new Set(["score", "mode", "duration", "metadata"]));
+    useDrafts.setState({ touched: new Set(["score", "mode", "duration", "metadata"]) });
     if (!checked.ok || player === null || may !== "yes" || sending.isPending) return;
     useSession.getState().setGameMode(checked.game.game_mode);
-    setCounted(null);
-    sending.mutate({ userId: player.user_id, game: checked.game });
+    setTold(null);
+    sending.send({ userId: player.user_id, game: checked.game });
   };
   const field = (name: "score" | "mode" | "duration" | "metadata") => ({
     value: draft[name],
@@ -116,8 +127,9 @@ export function ScoreSubmissionForm({ board }: { board: Board }) {
           may={may}
           failures={sending.isPending ? sending.failureCount : 0}
           error={sending.isError ? sending.error : null}
-          counted={counted}
+          told={told}
         />
+        <WaitingScores board={board} userId={player?.user_id} sending={sending.isPending} />
       </form>
     </section>
   );
@@ -159,28 +171,24 @@ interface OutcomeProps {
   /** Attempts that failed while another one is under way. */
   failures: number;
   error: Error | null;
-  counted: SubmissionResult | null;
+  told: SubmissionResult | "kept" | null;
 }
 
-function Outcome({ may, failures, error, counted }: OutcomeProps) {
+function Outcome({ may, failures, error, told }: OutcomeProps) {
   return (
     <div role="status" className="mt-2 min-h-5 text-sm">
       {may !== "yes" && <p className="text-muted">{WHY_NOT[may]}</p>}
       {failures > 0 && <p className="text-muted">{text.submit.retrying}</p>}
-      {error !== null && <p className="text-down">{describe(error)}</p>}
-      {counted !== null && (
+      {error !== null && <p className="text-down">{toProblem(error).message}</p>}
+      {told === "kept" && <p className="text-muted">{text.submit.kept}</p>}
+      {told !== null && told !== "kept" && (
         <p className="flex animate-fade-in items-center gap-2 text-up">
           <Icon name="check" className="size-4!" />
-          {confirm(counted)}
+          {confirm(told)}
         </p>
       )}
     </div>
   );
-}
-
-function describe(error: Error): string {
-  const problem = toProblem(error);
-  return problem.status === 0 ? text.submit.lostAnswer : problem.message;
 }
 
 function confirm({ replayed, new_rank: rank, rank_change: change }: SubmissionResult): string {
@@ -190,4 +198,15 @@ function confirm({ replayed, new_rank: rank, rank_change: change }: SubmissionRe
   return change !== null && change > 0
     ? text.submit.climbed(rank, change)
     : text.submit.confirmed(rank);
+}
+
+/** A value that goes away by itself. */
+function useBriefly<T>() {
+  const [value, setValue] = useState<T | null>(null);
+  useEffect(() => {
+    if (value === null) return;
+    const timer = setTimeout(() => setValue(null), TOLD_MS);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return [value, setValue] as const;
 }

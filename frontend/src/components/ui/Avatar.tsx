@@ -19,7 +19,7 @@ export const Avatar = memo(function AvatarView({ seed, size = 36, className = ""
       height={size}
       aria-hidden="true"
       shapeRendering="crispEdges"
-      className={`shrink-0 rounded-sm ${className}`}
+      className={`shrink-0 rounded-sm forced-color-adjust-none ${className}`}
       style={{ background: `oklch(0.27 0.055 ${hue})` }}
     >
       <path d={path} fill={`oklch(0.8 0.11 ${hue})`} />

@@ -3,9 +3,9 @@ import type { ButtonHTMLAttributes } from "react";
 const LOOKS = {
   /** The one thing to do here. */
   primary:
-    "bg-you text-ground font-semibold hover:bg-[#7cecff] disabled:bg-high disabled:text-muted",
+    "border border-transparent bg-you text-ground font-semibold hover:bg-[#7cecff] disabled:bg-high disabled:text-muted",
   plain: "border border-edge text-ink hover:bg-high disabled:text-muted",
-  quiet: "text-muted hover:text-ink hover:bg-high disabled:text-muted",
+  quiet: "border border-transparent text-muted hover:text-ink hover:bg-high disabled:text-muted",
 } as const;
 
 const SIZES = { small: "h-8 px-3 text-sm", normal: "h-11 px-4 text-sm" } as const;

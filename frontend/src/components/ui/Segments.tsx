@@ -1,7 +1,7 @@
 /** One of a few, all in sight: radio buttons that look like a switch. */
 import { useId } from "react";
 
-interface Option<T extends string> {
+export interface SegmentOption<T extends string> {
   value: T;
   label: string;
   disabled?: boolean;
@@ -11,7 +11,7 @@ interface Option<T extends string> {
 interface SegmentsProps<T extends string> {
   label: string;
   value: T;
-  options: readonly Option<T>[];
+  options: readonly SegmentOption<T>[];
   onChange: (value: T) => void;
   className?: string;
 }
@@ -31,7 +31,7 @@ export function Segments<T extends string>({
         <label
           key={option.value}
           title={option.hint}
-          className="relative flex h-8 flex-1 cursor-pointer items-center justify-center rounded-[6px] px-2 text-sm whitespace-nowrap sm:px-3 text-muted transition-colors duration-150 hover:text-ink has-checked:bg-high has-checked:text-ink has-disabled:cursor-not-allowed has-disabled:opacity-50 has-focus-visible:outline-2 has-focus-visible:outline-offset-1 has-focus-visible:outline-you"
+          className="relative flex h-8 flex-1 cursor-pointer items-center justify-center rounded-[6px] px-2 text-sm whitespace-nowrap sm:px-3 text-muted transition-colors duration-150 hover:text-ink has-checked:bg-high has-checked:text-ink forced-colors:has-checked:bg-[Highlight] forced-colors:has-checked:text-[HighlightText] forced-colors:has-checked:forced-color-adjust-none has-disabled:cursor-not-allowed has-disabled:opacity-50 has-focus-visible:outline-2 has-focus-visible:outline-offset-1 has-focus-visible:outline-you"
         >
           <input
             type="radio"

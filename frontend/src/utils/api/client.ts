@@ -1,5 +1,6 @@
 /** The calls to the service. All of them throw a Problem. */
 import axios, { type AxiosRequestConfig } from "axios";
+import { noteServerTime } from "../serverClock";
 import { freshToken, renewToken } from "./credential";
 import { Problem, toProblem } from "./problem";
 import type {
@@ -28,8 +29,10 @@ const http = axios.create({ baseURL: "/api", timeout: 10_000 });
 /** One request, in whose name it says. */
 async function send<T>(config: AxiosRequestConfig, token: string | null): Promise<T> {
   const who = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const sentAt = Date.now();
   try {
     const answer = await http.request<T>({ ...config, headers: { ...config.headers, ...who } });
+    noteServerTime(answer.headers["date"], sentAt, Date.now());
     return answer.data;
   } catch (error) {
     throw toProblem(error);

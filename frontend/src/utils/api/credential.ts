@@ -1,8 +1,9 @@
 /** In whose name the app asks. Kept here and not in a store, because requests know no stores. */
+import { serverNow } from "../serverClock";
 
 export interface Token {
   text: string;
-  /** ms since 1970. */
+  /** ms since 1970, by the service's clock. */
   expiresAt: number;
 }
 
@@ -23,7 +24,7 @@ export function setCredential(credential: Credential): void {
 const SPARE_MS = 30_000;
 
 const isGood = (token: Token | null): token is Token =>
-  token !== null && token.expiresAt - SPARE_MS > Date.now();
+  token !== null && token.expiresAt - SPARE_MS > serverNow();
 
 /** The token, if it is still good. */
 export function currentToken(): string | null {

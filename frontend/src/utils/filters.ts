@@ -7,3 +7,6 @@ export const FILTERS: Record<Filter, { most: number }> = {
   top50: { most: 50 },
   around: { most: 0 },
 };
+
+export const isFilter = (value: string | null): value is Filter =>
+  value !== null && Object.hasOwn(FILTERS, value);
