@@ -216,7 +216,7 @@ async def test_a_row_made_anew_with_its_own_seal_is_found(sandbox, engine, conne
     await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
     await connection.execute("UPDATE audit_log SET actor = 'os:me' WHERE id = 2")
     row = to_entry(await connection.fetchrow("SELECT * FROM audit_log WHERE id = 2"))
-    await connection.execute("UPDATE audit_log SET hash = $1 WHERE id = 2", row.seal())
+    await connection.execute("UPDATE audit_log SET hash = $1 WHERE id = 2", row.digest())
     found: list[str] = []
     assert await check_audit(engine, found.append) == 1
     assert found == ["audit: row 3 does not follow on row 2 as it is now"]

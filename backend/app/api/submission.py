@@ -93,4 +93,5 @@ def to_submission(
         encode_metadata(given.metadata, settings.max_metadata_bytes, settings.max_json_depth),
         key,
         refusal,
+        0 if caller.kind is Kind.PLAYER else caller.lineage,
     )

@@ -27,6 +27,7 @@ class AuditEntry(Base):
     reason: Mapped[str | None]
     prev_hash: Mapped[bytes] = mapped_column(LargeBinary)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
+    seal: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class AuditHead(Base):

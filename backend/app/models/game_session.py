@@ -76,7 +76,8 @@ class PlayerEvent(Base):
 
 
 class SubmissionKey(Base):
-    """An idempotency key that was used: which body it came with and which session it made."""
+    """An idempotency key that was used: which body it came with, which session it made, and which
+    lineage of API keys used it (see `ledger.UsedKey`)."""
 
     __tablename__ = "submission_keys"
 
@@ -84,6 +85,7 @@ class SubmissionKey(Base):
     body_hash: Mapped[bytes] = mapped_column(LargeBinary)
     session_id: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    lineage: Mapped[int | None] = mapped_column(Integer)
 
     __table_args__ = (
         Index("idx_submission_keys_created_at", text("created_at"), postgresql_using="brin"),

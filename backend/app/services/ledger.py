@@ -1,6 +1,6 @@
 """The SQL of one batch, over arrays, and of reading folds back."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -90,14 +90,20 @@ SELECT * FROM {_FOLD_ARRAYS}
 # In order of keys, for the same reason as the locks. A key that another transaction is writing
 # makes this wait for it.
 _CLAIM_KEYS = """
-INSERT INTO submission_keys (key_hash, body_hash, session_id)
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS k (key_hash, body_hash, id)
+INSERT INTO submission_keys (key_hash, body_hash, session_id, lineage)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::int[])
+    AS k (key_hash, body_hash, id, lineage)
 ORDER BY key_hash
 ON CONFLICT (key_hash) DO NOTHING RETURNING key_hash
 """
 
 _READ_KEYS = """
-SELECT key_hash, body_hash, session_id FROM submission_keys WHERE key_hash = ANY($1::bytea[])
+SELECT key_hash, body_hash, session_id, lineage FROM submission_keys
+WHERE key_hash = ANY($1::bytea[])
+"""
+
+_KEEP_KEYS = """
+UPDATE submission_keys SET created_at = now() WHERE key_hash = ANY($1::bytea[]) RETURNING key_hash
 """
 
 
@@ -123,10 +129,12 @@ class SessionRow(NamedTuple):
 
 
 class UsedKey(NamedTuple):
-    """What an idempotency key was used for."""
+    """What an idempotency key was used for, and by which lineage of API keys: 0 by players' own
+    clients, None in the open mode and by the version before lineages."""
 
     body_hash: bytes
     session_id: int
+    lineage: int | None = None
 
 
 async def lock_players(
@@ -206,13 +214,20 @@ async def next_folds(
 async def read_keys(connection: RawConnection, key_hashes: Sequence[bytes]) -> dict[bytes, UsedKey]:
     """What these idempotency keys were used for; unused ones left out."""
     rows = await connection.fetch(_READ_KEYS, key_hashes)
-    return {row["key_hash"]: UsedKey(row["body_hash"], row["session_id"]) for row in rows}
+    return {row[0]: UsedKey._make(row[1:]) for row in rows}
 
 
-async def claim_keys(connection: RawConnection, keys: Sequence[tuple[bytes, bytes, int]]) -> int:
-    """Records (key hash, body hash, session id). How many of the keys were still free."""
-    rows = await connection.fetch(_CLAIM_KEYS, *map(list, zip(*keys, strict=True)))
+async def claim_keys(connection: RawConnection, keys: Mapping[bytes, UsedKey]) -> int:
+    """Records keys by their hashes. How many of them were still free."""
+    rows = await connection.fetch(
+        _CLAIM_KEYS, list(keys), *map(list, zip(*keys.values(), strict=True))
+    )
     return len(rows)
+
+
+async def keep_keys(connection: RawConnection, key_hashes: Collection[bytes]) -> int:
+    """Has keys remembered from now on, as if they were new. How many of them there are."""
+    return len(await connection.fetch(_KEEP_KEYS, sorted(key_hashes)))
 
 
 async def insert_sessions(connection: RawConnection, rows: Sequence[SessionRow]) -> None:

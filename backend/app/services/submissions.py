@@ -25,11 +25,25 @@ class Submission(NamedTuple):
     refusal: AppError | None = None
     """What a rule says against it. A score with a key may have been stored before the rule was
     made, and is refused only if it was not."""
+    lineage: int | None = None
+    """To which API key `key` belongs, that key's rotations included: 0 for players' own clients,
+    None in the open mode."""
 
     @property
     def key_hash(self) -> bytes:
-        """The idempotency key as stored: 16 bytes."""
+        """The idempotency key as stored by the first lineage that uses it: 16 bytes."""
         return hashlib.blake2b((self.key or "").encode(), digest_size=16).digest()
+
+    @property
+    def own_key_hash(self) -> bytes:
+        """The idempotency key as stored for this lineage, where another one was first."""
+        text = f"{self.lineage}\n{self.key}"
+        return hashlib.blake2b(text.encode(), digest_size=16, person=b"lineage").digest()
+
+    def owns(self, lineage: int | None) -> bool:
+        """Whether a key that was stored by that lineage may be this submission's. The version
+        before lineages stored none: its keys are everybody's until they are forgotten."""
+        return lineage is None or lineage == self.lineage
 
     @property
     def body_hash(self) -> bytes:

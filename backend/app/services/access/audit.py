@@ -63,8 +63,9 @@ class Entry:
     reason: str | None
     prev_hash: bytes
     hash: bytes
+    seal: bytes | None = None
 
-    def seal(self, number: int | None = None) -> bytes:
+    def digest(self, number: int | None = None) -> bytes:
         """The hash that the row should have, as itself or as another number."""
         fields = [
             self.id if number is None else number,
@@ -106,13 +107,13 @@ async def append(connection: RawConnection, act: Act) -> None:
         head["hash"],
         b"",
     )
-    seal = draft.seal()
+    digest = draft.digest()
     detail = json.dumps(draft.detail)
     await connection.execute(
         _INSERT, draft.id, draft.at, act.actor, act.action, act.subject, detail, act.reason,
-        draft.prev_hash, seal,
+        draft.prev_hash, digest,
     )  # fmt: skip
-    await connection.execute(_MOVE_HEAD, draft.id, seal)
+    await connection.execute(_MOVE_HEAD, draft.id, digest)
 
 
 class AuditLog:

@@ -48,7 +48,7 @@ class _Chain:
         missing = entry.id - self._last_id - 1
         if missing:
             self.tell(f"{_rows(self._last_id + 1, entry.id - 1)} removed")
-        if entry.seal() != entry.hash:
+        if entry.digest() != entry.hash:
             came_from = _number_before(entry)
             if came_from is None:
                 self.tell(f"row {entry.id} was altered")
@@ -75,4 +75,4 @@ def _rows(first: int, last: int) -> str:
 def _number_before(entry: Entry) -> int | None:
     """The number under which the row was written, if that alone was changed."""
     nearby = range(max(1, entry.id - NEARBY), entry.id + NEARBY)
-    return next((number for number in nearby if entry.seal(number) == entry.hash), None)
+    return next((number for number in nearby if entry.digest(number) == entry.hash), None)

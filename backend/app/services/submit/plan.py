@@ -74,6 +74,9 @@ class Plan:
     rows: list[SessionRow] = field(default_factory=list)
     folds: dict[BoardSeason, dict[int, Fold]] = field(default_factory=dict)
     keys: dict[bytes, UsedKey] = field(default_factory=dict)
+    kept_keys: set[bytes] = field(default_factory=set)
+    """Keys of other lineages to be remembered as long as those in `keys`, which are stored apart
+    only while these are there."""
     names: dict[int, str] = field(default_factory=dict)
     repeats: dict[BoardSeason, dict[int, Fold]] = field(default_factory=dict)
     """The folds of players with replayed scores as they were. They go to the index once more, so
@@ -119,7 +122,7 @@ def _decide(
     has changed."""
     matching = boards.matching(submission.game_mode)
     # Before all rules: whatever they say now, a score that was stored is stored.
-    use = _earlier(plan, submission, known)
+    place, use = _place_of_key(plan, submission, known)
     if use is not None:
         _repeat(plan, submission, known, matching)
         return Replayed(use.session_id)
@@ -142,8 +145,10 @@ def _decide(
     for board, fold in changed:
         plan.folds.setdefault(board, {})[player.user_id] = fold
     plan.names[player.user_id] = player.username
-    if submission.key is not None:
-        plan.keys[submission.key_hash] = UsedKey(submission.body_hash, session_id)
+    if place is not None:
+        plan.keys[place] = UsedKey(submission.body_hash, session_id, submission.lineage)
+        if place != submission.key_hash:
+            plan.kept_keys.add(submission.key_hash)
     plan.rows.append(
         SessionRow(
             session_id,
@@ -159,15 +164,24 @@ def _decide(
     return Accepted(session_id, totals)
 
 
-def _earlier(plan: Plan, submission: Submission, known: Known) -> UsedKey | None:
-    """What the submission's key was used for before. Raises IdempotencyMismatch."""
+def _place_of_key(
+    plan: Plan, submission: Submission, known: Known
+) -> tuple[bytes | None, UsedKey | None]:
+    """Under which hash the submission's key is stored, and what it was used for before, if it was.
+
+    The first lineage of API keys that uses a key has it under its plain hash; another lineage that
+    uses the same words has a key of its own. Raises IdempotencyMismatch.
+    """
     if submission.key is None:
-        return None
-    key_hash = submission.key_hash
-    use = known.keys.get(key_hash) or plan.keys.get(key_hash)
+        return None, None
+    place = submission.key_hash
+    use = known.keys.get(place) or plan.keys.get(place)
+    if use is not None and not submission.owns(use.lineage):
+        place = submission.own_key_hash
+        use = known.keys.get(place) or plan.keys.get(place)
     if use is not None and use.body_hash != submission.body_hash:
         raise IdempotencyMismatch("This key was used before, with another body.")
-    return use
+    return place, use
 
 
 def _repeat(

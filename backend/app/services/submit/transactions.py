@@ -13,6 +13,8 @@ from app.core.database import RawConnection, is_away, is_busy, raw_connection
 from app.core.errors import Busy, DatabaseAway
 from app.services import ledger
 from app.services.boards import Boards
+from app.services.ledger import UsedKey
+from app.services.submissions import Submission
 from app.services.submit.batch import Batch, Item
 from app.services.submit.plan import Known, make_plan
 
@@ -116,8 +118,7 @@ class Transactions:
             connection, [board.key for board in self._boards.open], list(players)
         )
         submissions = [item.submission for item in free]
-        key_hashes = [each.key_hash for each in submissions if each.key is not None]
-        used = await ledger.read_keys(connection, key_hashes) if key_hashes else {}
+        used = await _read_keys(connection, [each for each in submissions if each.key is not None])
         known = Known(players, now, ids, folds, used)
         return Batch(free, make_plan(submissions, known, self._boards, self._window), locked)
 
@@ -126,9 +127,11 @@ class Transactions:
         if not plan.rows:
             return
         if plan.keys:
-            keys = [(key, use.body_hash, use.session_id) for key, use in plan.keys.items()]
-            if await ledger.claim_keys(connection, keys) < len(keys):
+            if await ledger.claim_keys(connection, plan.keys) < len(plan.keys):
                 raise KeyRaceError
+            kept = plan.kept_keys
+            if kept and await ledger.keep_keys(connection, kept) < len(kept):
+                raise KeyRaceError  # forgotten in this moment: the key is free for the next try
         await ledger.insert_sessions(connection, plan.rows)
         # In the order of all locks, whatever the order in which the scores came.
         folds = [
@@ -141,6 +144,22 @@ class Transactions:
         if len(there) < len(folds):
             fresh = [each for each in folds if (*each[0], each[1].user_id) not in plan.known]
             await ledger.store_folds(connection, fresh, new=True)
+
+
+async def _read_keys(
+    connection: RawConnection, submissions: Sequence[Submission]
+) -> dict[bytes, UsedKey]:
+    """What the submissions' keys were used for. Only where another lineage of API keys was first
+    with a key is there more than one query."""
+    if not submissions:
+        return {}
+    used = await ledger.read_keys(connection, [each.key_hash for each in submissions])
+    apart = [
+        each.own_key_hash
+        for each in submissions
+        if (use := used.get(each.key_hash)) is not None and not each.owns(use.lineage)
+    ]
+    return {**used, **await ledger.read_keys(connection, apart)} if apart else used
 
 
 def _judge(error: Exception, progress: Progress, *, is_last: bool) -> None:
