@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from app.services import sampler
 from app.services.fold import Fold
-from app.services.rank_index.index import IndexAway, RankSpan
+from app.services.rank_index.index import IndexAway
 from app.services.rank_index.keys import encode_member
+from app.services.rank_index.windows import RankSpan
 from app.services.samples import BEST, FURTHER, Sample, count_members, pack, unpack
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -28,7 +28,7 @@ from app.services.ledger import to_fold
 
 STATEMENT_SECONDS = 1.5
 """A statement of the fall-back is cancelled after this time."""
-PATIENCE_SECONDS = 1.8
+PATIENCE_SECONDS = 1.6
 """A caller gets 503 after this time, so that every answer comes within two seconds."""
 MAX_REST_SECONDS = 0.5
 CALLERS_PER_PASS = 500

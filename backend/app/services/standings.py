@@ -16,13 +16,11 @@ from app.services.rank_index.index import (
     Applied,
     IndexAway,
     IndexedFold,
-    Neighbourhood,
     RankIndex,
     Ranks,
-    RankSpan,
-    Window,
 )
 from app.services.rank_index.keys import decode_member
+from app.services.rank_index.windows import Neighbourhood, RankSpan, Window
 from app.services.rows import encode_details, encode_entry, encode_list
 from app.services.sql_standings import (
     PATIENCE_SECONDS,

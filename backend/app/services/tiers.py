@@ -8,8 +8,9 @@ from itertools import accumulate
 
 from app.services.boards import BoardSeason
 from app.services.rank_index.follower import Follower
-from app.services.rank_index.index import IndexAway, RankIndex, RankSpan
+from app.services.rank_index.index import IndexAway, RankIndex
 from app.services.rank_index.keys import decode_member
+from app.services.rank_index.windows import RankSpan
 from app.services.sql_standings import SqlStandings, Totals
 from app.services.standings import Source, percentile
 

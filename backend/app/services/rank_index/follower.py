@@ -146,6 +146,9 @@ class Follower:
                 member, place = places[fold.user_id]
                 details[member] = encode_details(fold, username, total_score=place.total_score)
         if len(details) < len(members):
+            self._index.ghosts.update(
+                user_id for user_id, (member, _) in places.items() if member not in details
+            )
             raise LostError
         return details
 

@@ -3,16 +3,13 @@
 import asyncio
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from app.core.config import Settings
 from app.core.metrics.tally import Histogram
@@ -25,20 +22,18 @@ from app.services.rank_index.keys import (
     decode_member,
     encode_member,
     key_prefix,
-    locate,
     split,
 )
 from app.services.rank_index.past import Past
+from app.services.rank_index.script import Script
+from app.services.rank_index.seen import Seen, Step
+from app.services.rank_index.windows import Neighbourhood, RankSpan, Window, chunks
 
 UNRANKED = 0xFFFF_FFFF
 """What the scripts answer for "no rank"."""
 
-MEMBERS_PER_CALL = 4_000
-"""Members read by one script call: a millisecond or two of Redis' time."""
-
 POSITION = 2
 """Where the position stands in an answer, after the epoch."""
-RETIRED_EPOCHS = 8
 HEARTBEAT_MS = 60_000
 
 _STATE_FIELDS = (
@@ -107,83 +102,8 @@ class State:
     is_condemned: bool
 
 
-class RankSpan(NamedTuple):
-    """The members from rank `first` to `last`, both from 0 and included."""
-
-    first: int
-    last: int
-
-    @property
-    def size(self) -> int:
-        return self.last - self.first + 1
-
-    @property
-    def arguments(self) -> tuple[bytes | str | int, ...]:
-        """As `windows.lua` reads them."""
-        return ("rank", self.first, self.last, 0, 0)
-
-
-class Neighbourhood(NamedTuple):
-    """A player's member with up to `radius` neighbours on each side."""
-
-    user_id: int
-    radius: int
-
-    @property
-    def size(self) -> int:
-        return 2 * self.radius + 1
-
-    @property
-    def arguments(self) -> tuple[bytes | str | int, ...]:
-        """As `windows.lua` reads them."""
-        return ("around", *locate(self.user_id), self.user_id.to_bytes(6, "big"), self.radius)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Neighbouring members; `first` is the rank of the first, from 0, or None if unranked."""
-
-    epoch: str
-    position: int
-    version: int
-    players: int
-    first: int | None
-    members: list[bytes]
-
-
-def _chunks(
-    wanted: Sequence[RankSpan | Neighbourhood],
-) -> Iterator[Sequence[RankSpan | Neighbourhood]]:
-    """Windows that one script call may answer without keeping Redis from others for long."""
-    start = size = 0
-    for at, each in enumerate(wanted):
-        if at > start and size + each.size > MEMBERS_PER_CALL:
-            yield wanted[start:at]
-            start, size = at, 0
-        size += each.size
-    yield wanted[start:]
-
-
 def _from_zero(rank: int) -> int | None:
     return None if rank == UNRANKED else rank + 1
-
-
-class Script:
-    """A Lua script by its hash, sent whole only when the server doesn't know it."""
-
-    def __init__(self, client: Redis, name: str) -> None:
-        self._client = client
-        self._text = resources.files(__package__).joinpath(name).read_text()
-        self._sha = ""
-
-    async def __call__(self, key: str, *args: bytes | str | int) -> Any:  # noqa: ANN401
-        """Runs the script on the one state key; the answer has the shape the script says."""
-        if not self._sha:
-            self._sha = await self._client.script_load(self._text)
-        try:
-            return await self._client.evalsha(self._sha, 1, key, *args)
-        except NoScriptError:
-            return await self._client.eval(self._text, 1, key, *args)
 
 
 class RankIndex:
@@ -211,9 +131,7 @@ class RankIndex:
         """False from a failed command on until the keeper has found Redis well again."""
         self.run_id = ""
         """Of the server that answered last, as the newest connection was told."""
-        self._seen = ("", 0)
-        """The newest epoch and position that an answer had."""
-        self._retired: deque[str] = deque(maxlen=RETIRED_EPOCHS)
+        self._seen = Seen()
         self.ghosts: set[int] = set()
         """Players of whom the database knew nothing when a page showed them; for the keeper."""
         self._doubts = 1
@@ -240,8 +158,7 @@ class RankIndex:
         if self.available:
             log.warning("index not trusted", board=self.board.slug, reason=reason)
         self._doubts += 1
-        self._seen = ("", 0)
-        self._retired.clear()
+        self._seen.forget()
         self.reason = reason
         self._trusted.clear()
         for callback in self.on_distrust:
@@ -282,7 +199,7 @@ class RankIndex:
 
     async def call(self, script: str, *args: bytes | str | int) -> list[Any]:
         """Runs a script on this board, trusted or not. Raises IndexAway."""
-        seen = self._seen
+        before = self._seen.newest
         try:
             answer: list[Any] = await self._scripts[script](self.state_key, self.prefix, *args)
         except AWAY as error:
@@ -291,25 +208,14 @@ class RankIndex:
             self.distrust("the index is missing")
             raise IndexAway(self.reason)
         if len(answer) > POSITION:
-            self._observe(seen, answer[1].decode(), answer[POSITION])
+            self._observe(before, answer[1].decode(), answer[POSITION])
         return answer
 
-    def _observe(self, seen: tuple[str, int], epoch: str, position: int) -> None:
-        """Compares an answer with what had been seen before it was asked for. A server that
-        forgot steps which it had told is not believed. Raises IndexAway."""
-        is_old_epoch = epoch in self._retired
-        if (epoch == seen[0] and position < seen[1]) or (
-            is_old_epoch and seen[0] not in ("", epoch)
-        ):
+    def _observe(self, before: Step, epoch: str, position: int) -> None:
+        """A server that forgot steps which it had told is not believed. Raises IndexAway."""
+        if not self._seen.take(before, epoch, position):
             self.distrust("the index went back in time")
             raise IndexAway(self.reason)
-        known, newest = self._seen
-        if epoch == known:
-            self._seen = (epoch, max(position, newest))
-        elif not is_old_epoch:
-            if known:
-                self._retired.append(known)
-            self._seen = (epoch, position)
 
     async def check_writable(self) -> None:
         """Whether Redis takes writes and keeps them. Raises IndexAway.
@@ -404,7 +310,7 @@ class RankIndex:
         """The windows asked for, in order; those of one script call hold at one position."""
         call = self.call if doubted else self._read
         found: list[Window] = []
-        for chunk in _chunks(wanted):
+        for chunk in chunks(wanted):
             arguments = [argument for each in chunk for argument in each.arguments]
             _, epoch, position, version, players, *rest = await call("windows", *arguments)
             found += [
@@ -429,7 +335,7 @@ class RankIndex:
 
     async def state(self) -> State | None:
         """Where the index is; None if there is none. Raises IndexAway."""
-        seen = self._seen
+        before = self._seen.newest
         with self.asking():
             found = await self.client.hmget(self.state_key, *_STATE_FIELDS)
         if found[0] is None:
@@ -437,7 +343,7 @@ class RankIndex:
         epoch, position, version, watermark, mark, lineage, building, condemned = (
             each.decode() if isinstance(each, bytes) else "" for each in found
         )
-        self._observe(seen, epoch, int(position))
+        self._observe(before, epoch, int(position))
         return State(
             epoch,
             int(position),
