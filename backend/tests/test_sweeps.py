@@ -215,7 +215,7 @@ async def test_the_watermark_covers_nothing_that_redis_forgot(sandbox):
         applied = await own.standings.apply(await folds_of(own, bo))
         state = await own.index.state()
         own.follower.epoch, own.follower.position = state.epoch, applied.position
-        own.follower.recent[bo] = event
+        own.follower.recent.note([(bo, event)])
         await own.keeper.look()
         await own.keeper.look()
         assert (await own.index.state()).watermark.split()[0] == str(event)

@@ -28,7 +28,7 @@ from app.services.history import Histories
 from app.services.limits.limits import Limits
 from app.services.player_names import keep_filled
 from app.services.players import Players
-from app.services.rank_index.follower import Follower
+from app.services.rank_index.follower import STREAM_SECONDS, Follower
 from app.services.rank_index.index import RankIndex
 from app.services.rank_index.keeper import Keeper
 from app.services.sampler import Sampler
@@ -104,7 +104,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(client.aclose)
         limits = Limits(client, settings)
         await run("limits", limits.run)
-        streams = create_client(settings, runs.see, timeout=None, connections=len(boards.open) + 1)
+        streams = create_client(
+            settings, runs.see, timeout=STREAM_SECONDS, connections=len(boards.open) + 1
+        )
         stack.push_async_callback(streams.aclose)
 
         # What brings trust back must not wait behind those who ask PostgreSQL meanwhile.

@@ -12,6 +12,7 @@ from app.core.errors import NotRanked, Overloaded, UnknownPlayer
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.follower import Follower
+from app.services.rank_index.freshness import Step
 from app.services.rank_index.index import (
     Applied,
     IndexAway,
@@ -203,7 +204,8 @@ class Standings:
             raise IndexAway(self.index.reason)
         doubts = self.index.doubts
         applied = await self.index.apply(folds)
-        self.follower.expect(applied.position)
+        if folds:
+            self.follower.expect(Step(applied.epoch, applied.position))
         # The call may have met a server that was restarted, which only raised a new doubt.
         if not self.index.available or self.index.doubts != doubts:
             raise IndexAway(self.index.reason)

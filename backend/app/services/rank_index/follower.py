@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.backoff import Backoff
 from app.core.config import Settings
 from app.core.database import raw_connection
+from app.core.redis import AWAY
 from app.services import ledger
 from app.services.fold import Fold
 from app.services.rank_index.deltas import Delta
+from app.services.rank_index.freshness import Freshness, Step
+from app.services.rank_index.heard import Heard
 from app.services.rank_index.index import IndexAway, RankIndex
 from app.services.rank_index.keys import decode_member, encode_member
 from app.services.rank_index.mirror import Mirror, MirrorError, Present
@@ -23,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 BLOCK_MS = 1_000
 READ_COUNT = 200
+
+STREAM_SECONDS = 1.5
+"""A connection that has said nothing for so long is dead: the server answers after BLOCK_MS."""
 
 
 class Listener(Protocol):
@@ -56,19 +62,17 @@ class Follower:
         self._client = stream_client
         self._engine = engine
         self._capacity = settings.index_window
-        self._max_age = settings.page_max_age
         self.mirror: Mirror | None = None
         self.epoch = ""
         self.position = 0
         self.version = 0
         self.players = 0
         self.listeners: list[Listener] = []
-        self.recent: dict[int, int] = {}
-        """Newest version heard for each player; the sweeper looks no further at these."""
-        self._confirmed_at = float("-inf")
-        self._expected = 0
-        self._confirming: asyncio.Future[bool] | None = None
+        self.recent = Heard()
+        """Players of whom a sweep needs to look no further."""
+        self._freshness = Freshness(self, self._ask_position, settings.page_max_age)
         self._moved = asyncio.Event()
+        self._losses = 0
         self._missed: list[Delta] | None = None
         self._thin = asyncio.Event()
         self._suspect = asyncio.Event()
@@ -80,6 +84,11 @@ class Follower:
         if self.mirror is None:
             return None
         return Present(self.mirror, self.position, self.version, self.players)
+
+    @property
+    def step(self) -> Step:
+        """The last step that the mirror has in it."""
+        return Step(self.epoch, self.position)
 
     # Following
 
@@ -106,7 +115,9 @@ class Follower:
     def _lose(self) -> None:
         if self.mirror is not None:
             self.mirror = None
+            self._losses += 1
             self.recent.clear()
+            self._wake()
             for listener in self.listeners:
                 listener.on_lost()
         self._suspect.set()
@@ -118,7 +129,6 @@ class Follower:
         if self._suspect.is_set():
             raise LostError
         self.epoch, self.position = window.epoch, window.position
-        self._expected = 0
         self.version, self.players = window.version, window.players
         self.recent.clear()
         self.mirror = Mirror(window.members, details, window.players, self._capacity)
@@ -155,9 +165,7 @@ class Follower:
     async def _follow(self) -> None:
         stream = f"{self._index.prefix}{self.epoch}:d"
         while not self._suspect.is_set():
-            answer: Any = await self._client.xread(
-                {stream: f"{self.position}-0"}, count=READ_COUNT, block=BLOCK_MS
-            )
+            answer = await self._read(stream)
             if self._suspect.is_set():
                 return
             if not answer:
@@ -170,18 +178,34 @@ class Follower:
                 self._take(Delta.parse(entry_id, fields))
             self._wake()
 
+    async def _read(self, stream: str) -> Any:  # noqa: ANN401 - as redis-py answers
+        """The next entries, or nothing after BLOCK_MS. A connection that died is replaced once;
+        the new one goes on from the same position."""
+        for is_last in (False, True):
+            try:
+                return await self._client.xread(
+                    {stream: f"{self.position}-0"}, count=READ_COUNT, block=BLOCK_MS
+                )
+            except AWAY as error:
+                if self._suspect.is_set():
+                    return None
+                if is_last:
+                    raise
+                log.warning("stream interrupted", board=self._index.board.slug, error=repr(error))
+        raise AssertionError
+
     async def _check_epoch(self) -> None:
         """An idle stream may be one that nobody writes to any more."""
         epoch, position = await self._ask_position()
         if epoch != self.epoch or position < self.position:
             raise LostError
 
-    async def _ask_position(self) -> tuple[str, int]:
+    async def _ask_position(self) -> Step:
         state = await self._index.state()
         if state is None:
             self._index.distrust("the index is missing")
             raise IndexAway(self._index.reason)
-        return state.epoch, state.position
+        return Step(state.epoch, state.position)
 
     def _take(self, delta: Delta) -> None:
         mirror = self.mirror
@@ -191,7 +215,7 @@ class Follower:
         if self._missed is not None:
             self._missed.append(delta)
         self.position, self.version, self.players = delta.position, delta.version, delta.players
-        self.recent.update(zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True))
+        self.recent.note(zip(delta.user_ids.tolist(), delta.versions.tolist(), strict=True))
         for listener in self.listeners:
             listener.on_delta(delta)
         if mirror.thin:
@@ -211,7 +235,8 @@ class Follower:
                 log.info("refill put off", board=self._index.board.slug, why=repr(error))
 
     async def _refill(self) -> None:
-        missed = self._missed = []
+        losses, missed = self._losses, list[Delta]()
+        self._missed = missed
         try:
             window = await self._index.window(0, self._capacity - 1)
             known = {} if self.mirror is None else dict(self.mirror.known_details())
@@ -219,8 +244,8 @@ class Follower:
             reached = await self.reach(window.position)
         finally:
             self._missed = None
-        if not reached or self.mirror is None or window.epoch != self.epoch:
-            return
+        if not reached or losses != self._losses or window.epoch != self.epoch:
+            return  # after a loss, steps are missing among those noted since
         mirror = Mirror(window.members, details, window.players, self._capacity)
         try:
             for delta in missed:
@@ -253,34 +278,13 @@ class Follower:
             return False
         return self.mirror.is_above(encode_member(fold, descending=self._index.board.descending))
 
-    def expect(self, position: int) -> None:
-        """Told that this worker moved the index on: its own pages show that at once."""
-        self._expected = max(self._expected, position)
+    def expect(self, step: Step) -> None:
+        """Notes that this worker has moved the index on: its own pages show that at once."""
+        self._freshness.expect(step)
 
     async def confirm(self) -> bool:
-        """Whether the mirror may be read: nothing older than `page_max_age` is ever shown.
-
-        Askers that come at the same time share one look at the index's position.
-        """
+        """Whether the mirror may be read: it has what this worker wrote, and is 0.1 s old at
+        most."""
         if self.mirror is None or not self._index.available:
             return False
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._confirmed_at < self._max_age and self._expected <= self.position:
-            return True
-        if self._confirming is None:
-            self._confirming = asyncio.ensure_future(self._confirm(loop.time()))
-            self._confirming.add_done_callback(self._confirmed)
-        return await asyncio.shield(self._confirming)
-
-    def _confirmed(self, _: "asyncio.Future[bool]") -> None:
-        self._confirming = None
-
-    async def _confirm(self, asked_at: float) -> bool:
-        try:
-            epoch, position = await self._ask_position()
-        except IndexAway:
-            return False
-        if epoch != self.epoch or not await self.reach(position):
-            return False
-        self._confirmed_at = asked_at
-        return True
+        return await self._freshness.confirm() and self.mirror is not None

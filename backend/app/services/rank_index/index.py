@@ -67,6 +67,7 @@ class Standing(NamedTuple):
 class Applied:
     """What applying folds did: (old, new) rank of each, from 1, None where unranked."""
 
+    epoch: str
     position: int
     version: int
     players: int
@@ -251,17 +252,18 @@ class RankIndex:
     async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
         """Brings folds into the index. Only newer versions are taken, so repeats are harmless."""
         ranks: list[tuple[int | None, int | None]] = []
-        position = version = players = 0
+        epoch, position = b"", 0
+        version = players = 0
         started = time.perf_counter()
         for at in range(0, len(folds), self._chunk):
             packed = self._pack(folds[at : at + self._chunk])
             answer = await self.call("apply", "all", self._window, self._stream_length, *packed)
-            _, _, position, version, players, blob = answer
+            _, epoch, position, version, players, blob = answer
             ranks += [
                 (_from_zero(old), _from_zero(new)) for old, new in struct.iter_unpack(">II", blob)
             ]
         self.apply_seconds.observe(time.perf_counter() - started)
-        return Applied(position, version, players, ranks)
+        return Applied(epoch.decode(), position, version, players, ranks)
 
     async def load(self, folds: Sequence[IndexedFold]) -> bool:
         """Brings folds into the epoch that is being built, and only there. False if none is."""

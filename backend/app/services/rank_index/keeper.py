@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.database import is_away, raw_connection
 from app.services import ledger
 from app.services.rank_index.follower import Follower
+from app.services.rank_index.heard import Heard
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex, State
 from app.services.rank_index.past import Past, add_mark, find_break, overtake, read_lineage
 from app.services.rank_index.rebuild import Lock, Outcome, forget_old_epochs, rebuild
@@ -261,7 +262,7 @@ class Keeper:
             await self._give_up_tail(state)
             raise
         position, newest = state.position, state.version
-        heard: dict[int, int] = {}
+        heard = Heard()
         if self._follower.epoch == state.epoch:
             heard = self._follower.recent
             position = max(position, self._follower.position)
@@ -272,9 +273,7 @@ class Keeper:
         if settled and index.doubts == doubts:
             past = await self._mark(before.watermark)
             watermark = before.watermark.encode()
-            if await index.settle(state.epoch, position, run_id, watermark, past):
-                for user_id in [each for each, seen in heard.items() if seen <= upto]:
-                    del heard[user_id]
+            await index.settle(state.epoch, position, run_id, watermark, past)
 
     async def _mark(self, settled: Watermark) -> Past:
         async with raw_connection(self._engine) as connection:
