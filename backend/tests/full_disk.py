@@ -13,6 +13,22 @@ from app.services.verify import verify
 from tests.conftest import serve
 
 
+async def told_of(client: httpx.AsyncClient) -> None:
+    """Health and metrics say why no score is stored, while more of them are refused."""
+    async with asyncio.timeout(20):
+        while True:
+            await client.post("/api/leaderboard/submit", json={"user_id": 1, "score": 1})
+            health = await client.get("/api/leaderboard/health")
+            writer = health.json()["writer"]
+            if writer["status"] == "down":
+                break
+            await asyncio.sleep(0.1)
+    assert health.status_code == 503
+    assert writer["detail"] == "scores can't be stored: disk full", writer
+    metrics = (await client.get("/metrics")).text
+    assert 'leaderboard_writes_failing{why="disk full"' in metrics
+
+
 async def main(disk: Path, settings: Settings) -> None:
     async with (
         serve(create_app(settings)) as address,
@@ -44,6 +60,8 @@ async def main(disk: Path, settings: Settings) -> None:
             stored += 1
         assert status == 503, status
         print("refused")
+        await told_of(client)
+        print("told")
         rank = await client.get(f"/api/leaderboard/rank/{user}")
         assert (rank.status_code, rank.json()["score"]) == (200, stored), rank.text
         print("read")
@@ -54,6 +72,7 @@ async def main(disk: Path, settings: Settings) -> None:
             await asyncio.sleep(0.1)
         else:
             raise AssertionError("writes did not come back")
+        assert (await client.get("/api/leaderboard/health")).status_code == 200
         print("written")
         found: list[str] = []
         assert await verify(settings, found.append) == 0, found

@@ -466,4 +466,7 @@ async def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path):
     )  # fmt: skip
     said, errors = await asyncio.wait_for(child.communicate(), 100)
     assert child.returncode == 0, errors.decode()[-3000:]
-    assert said.decode().split() == ["refused", "read", "written", "verified"]
+    assert said.decode().split() == ["refused", "told", "read", "written", "verified"]
+    log = errors.decode()
+    assert log.count("scores can't be stored") == 1
+    assert '"why": "disk full"' in log

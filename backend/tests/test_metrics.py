@@ -88,6 +88,41 @@ async def test_submissions_and_batches(worker: Worker) -> None:
     assert (await scrape(worker))[name, "shutting-down", "refused"] == 1
 
 
+async def test_every_refused_score_is_counted_once_by_code(sandbox: Sandbox) -> None:
+    """Wherever it is refused: at the entrance, for its fields, rights or room, in the plan."""
+    name = "leaderboard_submissions_total"
+
+    async def refused(worker: Worker) -> dict[str, float]:
+        found = await scrape(worker)
+        return {key[1]: found[key] for key in found if key[0] == name and key[2:] == ("refused",)}
+
+    async with sandbox.worker(writer_max_queue=5) as worker:
+        (player,) = await worker.add_players(1, "counted")
+        good = {"user_id": player, "score": 1}
+        items = [good, {**good, "score": "x"}, {**good, "user_id": 999}, {**good, "won": 1}, 5]
+        await worker.client.post(SUBMIT + "/batch", json={"submissions": items})
+        assert await refused(worker) == {"invalid-input": 3, "unknown-player": 1}
+        await worker.submit(player, 1.5)
+        await worker.client.post(SUBMIT, content=b"1=2")
+        await worker.client.post(SUBMIT + "/batch", json={"submissions": [good] * 6})
+        assert await refused(worker) == {
+            "invalid-input": 4,
+            "unknown-player": 1,
+            "unsupported-media-type": 1,
+            "overloaded": 6,
+        }
+    async with closed(sandbox, rate_limits=True, limit_player_submits=40) as there:
+        tokens = {"Authorization": f"Bearer {there.credentials['own']}"}
+        theirs = [{"user_id": there.other, "score": 1}] * 2
+        await there.client.post(SUBMIT + "/batch", json={"submissions": theirs}, headers=tokens)
+        await there.client.post(SUBMIT, json=theirs[0])
+        await there.client.post(
+            SUBMIT + "/batch", json={"submissions": theirs * 10}, headers=tokens
+        )
+        written = there.worker.service.writer.written.refused
+        assert written == {"forbidden": 2, "unauthenticated": 1, "rate-limited": 20}
+
+
 async def test_reads_say_where_they_came_from(worker: Worker) -> None:
     (player,) = await worker.add_players(1)
     await worker.submit(player, 5)

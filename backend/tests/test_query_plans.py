@@ -280,14 +280,14 @@ async def test_a_page_of_old_games_leaves_out_newer_partitions(database, mode):
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_tail_of_the_ledger(database, mode):
     """Some blocks around the newest sessions, however long the month was."""
-    since = datetime.now(UTC) - timedelta(hours=4) - tail.MARGIN
+    since = datetime.now(UTC) - timedelta(hours=4) - tail.SPARE
     await database.connection.execute("SET enable_seqscan = off; SET jit = off")
     try:
-        plan = await database.plan(tail._TAIL, SESSIONS - 500, since, mode=mode)
+        plan = await database.plan(tail._TAIL, SESSIONS - 500, tail.ALL, since, mode=mode)
     finally:
         await database.connection.execute("RESET enable_seqscan; RESET jit")
     assert plan.indexes() & await database.children("idx_session_id")
-    assert plan.read_whole() == set()
+    assert plan.read_whole() <= {"imports"}
     pages = await database.connection.fetchval(
         "SELECT sum(pg_relation_size(inhrelid)) / 8192 FROM pg_inherits "
         "WHERE inhparent = 'game_sessions'::regclass"

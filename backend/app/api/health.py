@@ -69,6 +69,10 @@ def _tasks(service: Service) -> Part:
 
 
 def _writer(service: Service) -> Part:
+    """Down while the database answers and still can't store a score: its disk is full, say."""
+    why = service.writer.outage.why
+    if why is not None:
+        return Part(status="down", detail=f"scores can't be stored: {why}")
     queued = service.writer.queued
     full = queued > service.settings.writer_max_queue * 0.8
     return Part(status="degraded" if full else "ok", detail=f"{queued} queued")
@@ -88,7 +92,7 @@ async def health(
     limits, tasks = _limits(service), _tasks(service)
     parts = (database, redis, index, live, writer, limits, tasks)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
-    if database.status == "down":
+    if "down" in (database.status, writer.status):
         status = "down"
         response.status_code = 503
         response.headers["Retry-After"] = "2"

@@ -32,6 +32,7 @@ from app.core.errors import AppError, RateLimited
 from app.services.access.callers import rule_of
 
 Handler = Callable[[Scope, bytes], Awaitable[tuple[int, Headers, bytes]]]
+OnRefusal = Callable[[Scope, AppError], None]
 """Takes the scope and the body; returns status, headers and the answer's body."""
 
 JSON = (b"content-type", b"application/json")
@@ -102,7 +103,9 @@ class HotApp(FastAPI):
                     headers.append((b"content-length", b"%d" % len(answer)))
         except Exception as error:  # noqa: BLE001 - all of them become problem documents
             structlog.contextvars.bind_contextvars(request_id=request_id)
-            status, headers, answer = problems.render(problems.to_app_error(error), request_id)
+            refusal = problems.to_app_error(error)
+            _tell(found, scope, refusal)
+            status, headers, answer = problems.render(refusal, request_id)
         else:
             if found is None:
                 await self._serve_plain(scope, receive, send)
@@ -245,12 +248,19 @@ class HotRoute(RuledRoute):
         super().__init__(path, endpoint, **options)
         self.meter = meter
         self.handler: Handler = endpoint.hot  # type: ignore[attr-defined]
+        self.on_refusal: OnRefusal | None = endpoint.on_refusal  # type: ignore[attr-defined]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await charge_light(scope)
         if scope["method"] in (self.methods or ()):
             raise HTTPException(HTTPStatus.NOT_FOUND)
         await super().handle(scope, receive, send)
+
+
+def _tell(route: HotRoute | None, scope: Scope, refusal: AppError) -> None:
+    """Tells a route's observer of an error."""
+    if route is not None and route.on_refusal is not None:
+        route.on_refusal(scope, refusal)
 
 
 class CountedDefault:
@@ -278,11 +288,15 @@ def check_rules(routes: Iterable[BaseRoute]) -> None:
             raise TypeError(f"{route} has no access rule: give its router a route class of ours")
 
 
-def served_by(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Marks a declaration (signature, docstring, models) with the handler that serves it."""
+def served_by(
+    handler: Handler, *, on_refusal: OnRefusal | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Marks a declaration (signature, docstring, models) with the handler that serves it, and with
+    what is to know of every error that the route answers."""
 
     def mark(declaration: Callable[..., Any]) -> Callable[..., Any]:
         declaration.hot = handler  # type: ignore[attr-defined]
+        declaration.on_refusal = on_refusal  # type: ignore[attr-defined]
         return declaration
 
     return mark

@@ -150,6 +150,12 @@ def _names_in(item: ScoreSubmission) -> int:
     return len(item.__pydantic_fields_set__) + count_names(item.metadata)
 
 
+def _count_refusal(scope: Scope, error: AppError) -> None:
+    """Counts a score that was refused on its way to the writer, which counts its own."""
+    if not error.is_counted:
+        service_of(scope).writer.written.refuse(error)
+
+
 async def _serve_submit(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
     service = service_of(scope)
     key = _idempotency_key(scope)
@@ -168,7 +174,7 @@ def _submit_bound(settings: Settings) -> int:
     return 6 * settings.max_metadata_bytes + 8_192
 
 
-@served_by(_serve_submit)
+@served_by(_serve_submit, on_refusal=_count_refusal)
 @allows(Rule.PLAY)
 @takes(_submit_bound)
 def submit(body: ScoreSubmission, idempotency_key: IdempotencyKey = None) -> SubmissionResult:
@@ -181,9 +187,13 @@ async def _serve_batch(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
     service = service_of(scope)
     key = _idempotency_key(scope)
     given = _items_of(body, service.settings.max_batch)
-    await charge_items(scope, len(given))
-    if not service.writer.room_for(len(given)):
-        raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
+    try:
+        await charge_items(scope, len(given))
+        if not service.writer.room_for(len(given)):
+            raise Overloaded("Too many scores are waiting to be written. Nothing was stored.")
+    except AppError as error:
+        service.writer.written.refuse(error, len(given))
+        raise
     items = _parse_items(body, given)
     keep_numbers(items, body)
     waiting: list[asyncio.Future[Receipt] | AppError] = []
@@ -196,6 +206,7 @@ async def _serve_batch(scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
             submission = to_submission(item, own, service, scope["caller"])
             waiting.append(service.writer.submit(submission))
         except AppError as error:
+            _count_refusal(scope, error)
             waiting.append(error)
     results = [await _answer_item(each, service, scope["caller"]) for each in waiting]
     return 200, [JSON, NOT_STORED], b'{"results":[%b]}' % b",".join(results)
@@ -248,7 +259,7 @@ def _parse_item(item: object) -> ScoreSubmission | AppError:
         return invalid_input(error)
 
 
-@served_by(_serve_batch)
+@served_by(_serve_batch, on_refusal=_count_refusal)
 @allows(Rule.PLAY)
 @takes(lambda settings: settings.max_body_bytes)
 def submit_batch(body: BatchSubmission, idempotency_key: IdempotencyKey = None) -> BatchResult:

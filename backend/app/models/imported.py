@@ -9,7 +9,11 @@ from app.models.base import Base
 
 
 class Import(Base):
-    """A file from which games came in: the SHA-256 of its bytes, and how many there are."""
+    """A file from which games came in: the SHA-256 of its bytes, and how many there are.
+
+    `last_event_id` is the newest session that came from it, and `oldest_at` the time of the oldest
+    one: an index that lacks the former must look back to the latter.
+    """
 
     __tablename__ = "imports"
 
@@ -17,6 +21,8 @@ class Import(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     size: Mapped[int] = mapped_column(BigInteger)
     begun_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    last_event_id: Mapped[int | None] = mapped_column(BigInteger)
+    oldest_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class ImportedRows(Base):

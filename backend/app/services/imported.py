@@ -35,6 +35,11 @@ _LOCK = "SELECT FROM imports WHERE id = $1 FOR UPDATE"
 
 _ROWS_BETWEEN = f"{_ROWS_OF} AND last_row >= $2 AND first_row <= $3"
 
+_NOTE_GAMES = """
+UPDATE imports SET last_event_id = greatest(last_event_id, $2), oldest_at = least(oldest_at, $3)
+WHERE id = $1
+"""
+
 _ADD_ROWS = """
 INSERT INTO imported_rows (import_id, first_row, last_row)
 SELECT $1, * FROM unnest($2::int[], $3::int[])
@@ -116,6 +121,13 @@ async def add_rows(connection: RawConnection, import_id: int, rows: Iterable[int
     await connection.execute(
         _ADD_ROWS, import_id, [first for first, _ in runs], [last for _, last in runs]
     )
+
+
+async def note_games(
+    connection: RawConnection, import_id: int, newest: int, oldest_at: datetime
+) -> None:
+    """Says how new the newest session of the file is, and how old its oldest game."""
+    await connection.execute(_NOTE_GAMES, import_id, newest, oldest_at)
 
 
 def _compare(path: Path, known: Sequence[KnownFile]) -> tuple[bytes, int, list[KnownFile]]:

@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.database import RawConnection, raw_connection
 from app.core.errors import AppError, Busy, DatabaseAway
 from app.core.names import name_key, search_key
-from app.services import imported, ledger
+from app.services import imported
 from app.services.player_names import named
 from app.services.schema import ensure_partitions_of
 from app.services.service import Service
@@ -45,18 +45,6 @@ _MAKE_PLAYERS = """
 INSERT INTO users (username, name_key, search_key)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS n (name, key, search) ORDER BY key
 ON CONFLICT DO NOTHING RETURNING id
-"""
-
-_ADD_EVENTS = """
-INSERT INTO player_events (id, user_id, kind)
-SELECT id, user_id, 'imported' FROM unnest($1::bigint[], $2::bigint[]) AS e (id, user_id)
-"""
-
-# A player's newest one says all that the others say.
-_FORGET_EVENTS = """
-DELETE FROM player_events e WHERE kind = 'imported' AND EXISTS (
-    SELECT FROM player_events n WHERE n.user_id = e.user_id AND n.id > e.id AND n.kind = 'imported'
-)
 """
 
 
@@ -92,12 +80,10 @@ def settings_for_import(settings: Settings) -> Settings:
 
 
 class ImportTransactions(Transactions):
-    """Says in the games' transaction which rows of the file are in, and writes each player of a
-    batch an event `imported` beside the games.
+    """Says in the games' transaction which rows of the file are in, and how old its games are.
 
-    The index's tail looks for games by time as well, and would miss old ones that were committed
-    and not indexed; events it finds whatever their time. An event's number is drawn before those
-    of the games, so that folds keep a game as their version.
+    The index's tail looks for games by time, and would miss old ones that were committed and not
+    indexed, if the import's row did not say how far back they go.
     """
 
     def __init__(self, service: Service, import_ids: Sequence[int]) -> None:
@@ -116,16 +102,7 @@ class ImportTransactions(Transactions):
         fresh = [item for item in items if self.rows[item.receipt] not in there]
         batch = Batch()
         if fresh:
-            user_ids = {item.submission.user_id for item in fresh}
-            players = await ledger.lock_players(connection, user_ids, skip_locked=skip_locked)
-            events: dict[int, int] = {}
-            if players:
-                _, ids = await ledger.draw_ids(connection, len(players))
-                events = dict(zip(players, ids, strict=True))
             batch = await super()._decide(connection, fresh, skip_locked=skip_locked)
-            players_in = sorted({row.user_id for row in batch.plan.rows})
-            numbers = [events[user_id] for user_id in players_in]
-            await connection.execute(_ADD_EVENTS, numbers, players_in)
         # An import doesn't ask which sessions those are.
         before = [item for item in items if self.rows[item.receipt] in there]
         batch.items += before
@@ -138,6 +115,10 @@ class ImportTransactions(Transactions):
         done = [item for item, (session_id, *_) in (*batch.accepted, *batch.replayed) if session_id]
         rows = [self.rows[item.receipt] for item in done]
         await imported.add_rows(connection, self._import_ids[0], rows)
+        games = batch.plan.rows
+        if games:
+            newest, oldest_at = max(game.id for game in games), min(game.at for game in games)
+            await imported.note_games(connection, self._import_ids[0], newest, oldest_at)
 
 
 class ImportWriter:
@@ -211,11 +192,6 @@ class Importer:
     async def close(self) -> None:
         """Returns when all that was taken is written."""
         await self._writer.close()
-
-    async def tidy(self) -> None:
-        """Forgets the events that later ones made superfluous, of imports that broke off too."""
-        async with raw_connection(self._service.engine) as connection:
-            await connection.execute(_FORGET_EVENTS)
 
     async def _make_partitions(self, moments: Iterable[datetime | None]) -> None:
         wanted = {(at.year, at.month): at for at in moments if at is not None}

@@ -28,6 +28,17 @@ QUEUED = Family("leaderboard_queue_submissions", Type.GAUGE, "Submissions waitin
 QUEUE_LIMIT = Family(
     "leaderboard_queue_limit", Type.GAUGE, "Submissions that may wait, beyond them it is 503."
 )
+UNRANKED = Family(
+    "leaderboard_submissions_unranked_total",
+    Type.COUNTER,
+    "Stored scores that were answered without a rank.",
+)
+FAILING = Family(
+    "leaderboard_writes_failing",
+    Type.GAUGE,
+    "1 while the database can't store scores, by why.",
+    ("why",),
+)
 POOL_USED = Family(
     "leaderboard_database_connections_in_use", Type.GAUGE, "Connections taken out of the pool."
 )
@@ -113,7 +124,8 @@ SAMPLES = Family(
 )
 
 _FAMILIES = (
-    SUBMISSIONS, BATCH_SIZE, BATCH_SECONDS, QUEUED, QUEUE_LIMIT, POOL_USED, POOL_SIZE, LIMITED,
+    SUBMISSIONS, BATCH_SIZE, BATCH_SECONDS, QUEUED, QUEUE_LIMIT, UNRANKED, FAILING,
+    POOL_USED, POOL_SIZE, LIMITED,
     STANDING_IN, CPU, TASK_FAILURES, APPLY_SECONDS, TRUSTED, DOUBTS, LAG,
     CHECKED, REPAIRED, REBUILT, MIRRORED, PLAYERS, READS, PAGES, SAMPLES,
 )  # fmt: skip
@@ -148,6 +160,10 @@ def _writer(service: Service) -> Iterator[Reading]:
     yield Reading(BATCH_SECONDS, (), written.seconds.read())
     yield Reading(QUEUED, (), service.writer.queued)
     yield Reading(QUEUE_LIMIT, (), service.settings.writer_max_queue)
+    yield Reading(UNRANKED, (), written.unranked)
+    why = service.writer.outage.why
+    if why is not None:
+        yield Reading(FAILING, (why,), 1)
 
 
 def _limits(service: Service) -> Iterator[Reading]:

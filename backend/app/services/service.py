@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.addresses import Addresses
@@ -38,6 +37,7 @@ from app.services.sessions import Sessions
 from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings, StandingsByBoard
 from app.services.submit.answers import Answers
+from app.services.submit.forgetting import forget_keys
 from app.services.submit.transactions import Transactions
 from app.services.submit.writer import Writer
 from app.services.tiers import TierLadder, Tiers
@@ -48,11 +48,6 @@ START_ATTEMPTS = 60
 READ_CONNECTIONS = 2
 """A worker's connections for reads that may take long: they take none from the writer."""
 CHORES_EVERY = timedelta(hours=1)
-
-_FORGET_KEYS = text(
-    "DELETE FROM submission_keys WHERE key_hash IN (SELECT key_hash FROM submission_keys "
-    "WHERE created_at < now() - make_interval(hours => :hours) LIMIT 10000)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +211,8 @@ async def _chores(engine: AsyncEngine, settings: Settings) -> None:
             made = await ensure_partitions(engine, settings.partitions_ahead)
             if made:
                 log.info("partitions made", names=made)
-            forgotten = 1
-            while forgotten:
-                async with engine.begin() as connection:
-                    result = await connection.execute(
-                        _FORGET_KEYS, {"hours": settings.idempotency_hours}
-                    )
-                    forgotten = result.rowcount
+            forgotten = await forget_keys(engine, settings.idempotency_hours)
+            if forgotten:
+                log.info("idempotency keys forgotten", keys=forgotten)
         except Exception:  # chores have an hour's patience, and must not end the worker
             log.exception("chores put off")

@@ -205,7 +205,6 @@ async def _store(settings: Settings, source: _Source, rejected: Rejected) -> str
                 rejected.add(bad)
         finally:
             await importer.close()
-        await importer.tidy()
     if there and not stored and file.imported_at is not None:
         return f"This file was imported on {file.imported_at:%Y-%m-%d %H:%M} UTC: nothing was added"
     return (

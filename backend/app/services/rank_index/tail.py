@@ -19,10 +19,12 @@ _SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM e
 _NEXT_TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
-# The time bound lets whole partitions be left out; the BRIN index finds the rest.
+# The time bound lets whole partitions be left out; the BRIN index finds the rest. Games of an
+# import that is not wholly in the index may be older by years: its row says how old.
 _TAIL = """
 SELECT user_id, max(id) AS newest FROM (
-    SELECT user_id, id FROM game_sessions WHERE id > $1 AND id <= $2 AND timestamp >= $3
+    SELECT user_id, id FROM game_sessions WHERE id > $1 AND id <= $2
+        AND timestamp >= least($3, (SELECT min(oldest_at) FROM imports WHERE last_event_id > $1))
     UNION ALL
     SELECT user_id, id FROM player_events WHERE id > $1 AND id <= $2
 ) AS tail GROUP BY user_id
@@ -38,8 +40,6 @@ ALL = 2**62
 class Reach:
     """How far a tail is read. `margin`: how much older than its submission a session may be dated
     (`played_at`), and then some. `seconds`: how long it may take.
-
-    Imported games may be older by years: the event beside them is found in their stead.
     """
 
     margin: timedelta

@@ -21,6 +21,7 @@ from app.services.submit.answers import Answers
 from app.services.submit.aside import Aside
 from app.services.submit.batch import Batch, Item
 from app.services.submit.counts import Written
+from app.services.submit.outage import Outage
 from app.services.submit.transactions import NOT_STORED, RowLockedError, Transactions
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ class Writer:
         self._max_queue = settings.writer_max_queue
         self._timeout = settings.write_timeout
         self.written = Written()
+        self.outage = Outage()
         self._waiting: deque[Item] = deque()
         self._aside = Aside()
         self._free_lanes = settings.writer_lanes
@@ -174,6 +176,8 @@ class Writer:
         committed = asyncio.get_running_loop().time()
         if not batch.items:
             return
+        if batch.plan.rows:
+            self.outage.ended()
         self.written.count(batch, committed - started)
         for item, refusal in batch.refused:
             item.fail(refusal)
@@ -193,6 +197,8 @@ class Writer:
 
     def _refuse(self, items: Sequence[Item], error: AppError) -> None:
         """Answers those of the items that have no answer yet."""
+        if isinstance(error, DatabaseAway):
+            self.outage.failed(error)
         open_items = [item for item in items if not item.receipt.done()]
         self.written.refuse(error, len(open_items))
         for item in open_items:
