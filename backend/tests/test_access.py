@@ -52,6 +52,8 @@ BODIES = {
 PATHS = {"user_id": "1", "slug": "global", "key_id": "999999"}
 """Player 1 is whose own token there is. No such key: who gets so far is answered 404."""
 
+ERASE = ("DELETE", "/api/users/{user_id}")
+
 PASSES = {
     "public": {"nothing", *VALID},
     "board": {"nothing", *VALID},
@@ -210,6 +212,8 @@ async def test_the_table(there, method, path):
     url = url_of(path)
     passes = PASSES[operation(method, path)["x-access"]]
     for who in ("nothing", *VALID):
+        if who in passes and (method, path) == ERASE:
+            continue  # the player is needed: test_erasure.py has players to spare
         answer = await there.ask(who, method, url, **options_of(method, path))
         assert answer.status_code < 500, answer.text
         if who in passes:

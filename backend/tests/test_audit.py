@@ -45,7 +45,7 @@ async def test_every_act_is_there(sandbox):
         ):
             answer = await there.ask("admin", method, path, json=body)
             assert answer.status_code < 300, answer.text
-        # What players do with their own name is no administrative act.
+        # The names stand beside the log.
         await there.ask("own", "PATCH", player, json={"username": "Mine"})
         entries = (await there.ask("admin", "GET", AUDIT)).json()["entries"]
         acts = [
@@ -59,9 +59,11 @@ async def test_every_act_is_there(sandbox):
             ("player.change", f"player:{there.player}", "3"),
             ("board.change", "board:global", "4"),
             ("board.change", "board:global", None),
+            ("player.change", f"player:{there.player}", None),
         ]
         assert acts[0][0] == "key.create"
-        details = [each["detail"] for each in entries[:2]]
+        assert set(entries[0]["detail"]) == {"kinds", "username_hashes"}
+        details = [each["detail"] for each in entries[1:3]]
         assert details == [
             {"name": ["Global", "All"], "client_submissions": [False, True]},
             {"is_private": [False, True]},

@@ -23,6 +23,7 @@ OPERATIONS = {
     ("get", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("patch", "/api/users/{user_id}"): ("200", "UserProfile"),
     ("get", "/api/users/{user_id}/sessions"): ("200", "SessionList"),
+    ("delete", "/api/users/{user_id}"): ("200", "ErasedUser"),
     ("get", "/api/users/{user_id}/history"): ("200", "History"),
     ("get", "/api/boards"): ("200", "BoardList"),
     ("get", "/api/boards/{slug}"): ("200", "Board"),

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
 
 from app.api.access import CallerDep
 from app.api.entrance import takes
@@ -18,6 +20,7 @@ from app.core.errors import (
     EmailTaken,
     Forbidden,
     InvalidInput,
+    PlayerErased,
     PlayerInactive,
     Unauthenticated,
     UnknownBoard,
@@ -33,7 +36,9 @@ from app.schemas.sessions import (
     SessionList,
     SessionsQuery,
 )
+from app.schemas.text import Reason
 from app.schemas.users import (
+    ErasedUser,
     FoundUser,
     NewUser,
     UserChange,
@@ -41,11 +46,12 @@ from app.schemas.users import (
     UserProfile,
     UserSearch,
 )
-from app.services.access.callers import Caller, Rule, allows
-from app.services.players import Profile
+from app.services.access.callers import Caller, Kind, Rule, allows
+from app.services.player_export import encode_session
+from app.services.players import KEEP, Profile
 from app.services.search import ranks_of
 from app.services.service import Service
-from app.services.sessions import NEWEST, Cursor, Session
+from app.services.sessions import NEWEST, Cursor
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 
@@ -120,7 +126,9 @@ async def _ranks(
     return await ranks_of(service.standings.of(board), found)
 
 
-@router.get("/{user_id}", responses=declare(UnknownPlayer, InvalidInput, DatabaseAway))
+@router.get(
+    "/{user_id}", responses=declare(UnknownPlayer, PlayerErased, InvalidInput, DatabaseAway)
+)
 @allows(Rule.PUBLIC)
 async def get_user(user_id: Annotated[UserIdInPath, Path()], service: ServiceDep) -> UserProfile:
     """A player's profile."""
@@ -129,7 +137,10 @@ async def get_user(user_id: Annotated[UserIdInPath, Path()], service: ServiceDep
 
 @router.patch(
     "/{user_id}",
-    responses={**BODY_ERRORS, **declare(UnknownPlayer, UsernameTaken, PlayerInactive)},
+    responses={
+        **BODY_ERRORS,
+        **declare(UnknownPlayer, UsernameTaken, EmailTaken, PlayerInactive, PlayerErased),
+    },
 )
 @allows(Rule.SELF)
 @takes(8_192)
@@ -139,13 +150,15 @@ async def change_user(
     caller: CallerDep,
     service: ServiceDep,
 ) -> UserProfile:
-    """Renames or deactivates a player, or brings one back. A deactivated player keeps every
-    score and loses every rank until reactivated. With a player's token: the own name."""
+    """Renames or deactivates a player, or brings one back, or changes the e-mail address. A
+    deactivated player keeps every score and loses every rank until reactivated. With a player's
+    token: the own name and address."""
     profile = await service.players.change(
         user_id,
         caller,
         username=body.username,
         is_active=body.is_active,
+        email=body.email if "email" in body.model_fields_set else KEEP,
         reason=body.reason,
     )
     if body.is_active is not None:
@@ -173,17 +186,10 @@ async def list_sessions(
         board = service.boards.find(query.board, None, caller)
         modes = None if board.game_modes is None else sorted(board.game_modes)
     found, following = await service.sessions.page(user_id, query.limit, after, modes)
-    games = b",".join(_encode(each) for each in found)
+    games = b",".join(map(encode_session, found))
     cursor = to_json(following and following.encode())
     page = b'{"sessions":[%b],"next_cursor":%b}' % (games, cursor)
     return Response(page, media_type="application/json")
-
-
-def _encode(game: Session) -> bytes:
-    """As the schema's `Session`, with the metadata untouched: a double would round its numbers."""
-    fields = game._asdict()
-    metadata = fields.pop("metadata") or "null"
-    return b'%b,"metadata":%b}' % (to_json(fields)[:-1], metadata.encode())
 
 
 @router.get("/{user_id}/history", responses=RANK_ERRORS)
@@ -208,4 +214,59 @@ async def get_history(
         season=board.season,
         user_id=user_id,
         points=[HistoryPoint(**each._asdict()) for each in found.moments],
+    )
+
+
+def _refuse_others(user_id: int, caller: Caller) -> None:
+    if caller.kind is Kind.PLAYER and caller.user_id != user_id:
+        raise Forbidden("A player's token is for that player's own data.")
+
+
+class _Pieces(StreamingResponse):
+    """A response in pieces that does not wait for the client to go: the request was read before,
+    so there is nothing to hear. Sending to a client that is gone ends it."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await self.stream_response(send)
+
+
+@router.delete(
+    "/{user_id}",
+    responses=declare(UnknownPlayer, InvalidInput, DatabaseAway),
+)
+@allows(Rule.SELF)
+async def erase_user(
+    user_id: Annotated[UserIdInPath, Path()],
+    caller: CallerDep,
+    service: ServiceDep,
+    reason: Annotated[Reason | None, Query(description="Why, for the audit log.")] = None,
+) -> ErasedUser:
+    """Erases a player for good: the name, the e-mail address, the guest's secret and the metadata
+    of all games. The player leaves every board. The scores stay in the ledger, under a number that
+    leads to nobody. Erasing again changes nothing. With a player's token: that player."""
+    _refuse_others(user_id, caller)
+    erased_at = await service.erasures.erase(user_id, caller.actor, reason)
+    await service.access.refresh()  # the player's tokens end on this worker at once
+    return ErasedUser(user_id=user_id, erased_at=erased_at)
+
+
+@router.get(
+    "/{user_id}/export",
+    responses=declare(UnknownPlayer, InvalidInput, DatabaseAway),
+    response_class=StreamingResponse,
+)
+@allows(Rule.SELF)
+async def export_user(
+    user_id: Annotated[UserIdInPath, Path()], caller: CallerDep, service: ServiceDep
+) -> StreamingResponse:
+    """All that is stored of a player, as one JSON object: the account, former names, standings,
+    events, administrative acts and all games. With a player's token: that player."""
+    _refuse_others(user_id, caller)
+    return _Pieces(
+        await service.player_exports.open(user_id),
+        media_type="application/json",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="player-{user_id}.json"',
+        },
     )

@@ -14,6 +14,8 @@ from app.core.embedded.servers import EmbeddedServers
 MIN_FREE_BYTES = 100 * 1024 * 1024
 """A new PostgreSQL with its first log segments takes some 60 MB."""
 
+OTHER_CONNECTIONS = 4
+"""Of a worker, beside its pool: for access, the fall-back, and two for reads that take long."""
 SPARE_CONNECTIONS = 30
 """Beside the workers' pools: other commands, the superuser's reserve."""
 
@@ -40,7 +42,7 @@ def started(data: Path, settings: Settings, *, workers: int) -> Iterator[None]:
     environment. Raises EmbeddedError, CliError.
     """
     _check_room(data)
-    connections = workers * (settings.database_pool_size + 1) + SPARE_CONNECTIONS
+    connections = workers * (settings.database_pool_size + OTHER_CONNECTIONS) + SPARE_CONNECTIONS
     with EmbeddedServers(
         data, postgres_settings={"max_connections": str(max(100, connections))}
     ) as servers:

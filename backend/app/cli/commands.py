@@ -3,6 +3,7 @@
 import typer
 
 from app import __version__
+from app.cli import players
 from app.cli.access import boards, keys
 from app.cli.access.audit import audit
 from app.cli.backup import backup, restore
@@ -56,3 +57,4 @@ for _command in (
 app.command("import")(import_)
 app.add_typer(keys.app, name="keys")
 app.add_typer(boards.app, name="boards")
+app.add_typer(players.app, name="players")

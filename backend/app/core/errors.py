@@ -186,6 +186,14 @@ class PlayerInactive(AppError):
     title = "This player is deactivated"
 
 
+class PlayerErased(AppError):
+    """The player was erased for good. The number leads to nobody."""
+
+    status = 410
+    code = "player-erased"
+    title = "This player was erased"
+
+
 class TotalOutOfRange(AppError):
     """The new total would leave the range of exact integers; nothing was changed."""
 

@@ -4,6 +4,7 @@ from app.models.api_key import ApiKey
 from app.models.audit_entry import AuditEntry, AuditHead
 from app.models.base import Base, event_ids
 from app.models.board import Board, Season
+from app.models.erasure import Erasure, NameChange
 from app.models.game_session import GameSession, PlayerEvent, SubmissionKey
 from app.models.imported import Import, ImportedRows
 from app.models.index_mark import IndexMark
@@ -17,11 +18,13 @@ __all__ = [
     "AuditHead",
     "Base",
     "Board",
+    "Erasure",
     "GameSession",
     "Import",
     "ImportedRows",
     "IndexMark",
     "LeaderboardEntry",
+    "NameChange",
     "PlayerEvent",
     "Season",
     "StandingsSample",

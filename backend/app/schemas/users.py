@@ -43,6 +43,7 @@ class UserChange(Strict):
     """What is to change; what is left out stays."""
 
     username: Username | None = None
+    email: Annotated[Email | None, Field(description="Null removes the address.")] = None
     is_active: bool | None = None
     reason: Reason | None = None
 
@@ -69,6 +70,13 @@ class FoundUser(UserProfile):
     total_score: Annotated[
         int | None, Field(description="Null for a player without a score.", examples=[1500])
     ]
+
+
+class ErasedUser(BaseModel):
+    """A player who was erased."""
+
+    user_id: Annotated[int, Field(examples=[42])]
+    erased_at: datetime
 
 
 class UserSearch(BoardQuery):

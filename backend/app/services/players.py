@@ -1,5 +1,8 @@
 """Players: joining, looking up, renaming, deactivating and coming back."""
 
+import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +14,7 @@ from app.core.database import RawConnection, raw_connection
 from app.core.errors import (
     EmailTaken,
     Forbidden,
+    PlayerErased,
     PlayerInactive,
     UnknownPlayer,
     UsernameTaken,
@@ -28,6 +32,9 @@ from app.services.rows import encode_details
 from app.services.standings import StandingsByBoard
 
 log = structlog.get_logger(__name__)
+
+KEEP = ""
+"""In the place of an e-mail address: it stays. No address is empty."""
 
 COLUMNS = "id, username, join_date, is_active"
 
@@ -55,7 +62,24 @@ RETURNING board_id, season, user_id, total_score, achieved_id, achieved_at, vers
           games_played, decided, wins, is_active
 """
 
-_BY_NAME = f"SELECT {COLUMNS} FROM users WHERE {named('$1', '$2')}"  # noqa: S608
+_GET = f"""
+SELECT {COLUMNS}, EXISTS (SELECT FROM erasures WHERE user_id = users.id) AS is_erased
+FROM users WHERE id = $1
+"""  # noqa: S608 - constants alone
+
+_IS_ERASED = "SELECT EXISTS (SELECT FROM erasures WHERE user_id = $1)"
+
+_CHANGE_EMAIL = "UPDATE users SET email = $2 WHERE id = $1 AND email IS DISTINCT FROM $2"
+
+_NOTE_NAMES = """
+INSERT INTO name_changes (audit_id, user_id, salt, name_before, name_after)
+VALUES ($1, $2, $3, $4, $5)
+"""
+
+_BY_NAME = f"""
+SELECT {COLUMNS}, EXISTS (SELECT FROM erasures WHERE user_id = users.id) AS is_erased
+FROM users WHERE {named("$1", "$2")}
+"""  # noqa: S608 - constants alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +92,49 @@ class Profile:
     is_active: bool
 
 
+async def _seal(
+    connection: RawConnection,
+    caller: Caller,
+    before: ledger.Player,
+    after: Profile,
+    kinds: list[str],
+    reason: str | None,
+) -> None:
+    """Notes the act in the audit log. Names stand beside the log, which can't be changed; in it are
+    salted hashes, so that an erasure takes the names away and the log stays whole."""
+    detail: dict[str, object] = {"kinds": kinds}
+    names = before.username, after.username
+    salt = secrets.token_bytes(16)
+    if "renamed" in kinds:
+        detail["username_hashes"] = [_hash_name(name, salt) for name in names]
+    act = Act(caller.actor, "player.change", f"player:{after.user_id}", detail, reason)
+    number = await audit.append(connection, act)
+    if "renamed" in kinds:
+        await connection.execute(_NOTE_NAMES, number, after.user_id, salt, *names)
+
+
+def _hash_name(name: str, salt: bytes) -> str:
+    return hmac.new(salt, name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+async def _change_email(connection: RawConnection, user_id: int, email: str | None) -> list[str]:
+    """What was done, for the audit log: which address it is does not stand there."""
+    if email == KEEP:
+        return []
+    done = await connection.execute(_CHANGE_EMAIL, user_id, email)
+    return [] if done == "UPDATE 0" else ["e-mail"]
+
+
 async def _rename(connection: RawConnection, user_id: int, username: str) -> None:
     await connection.execute(_RENAME[0], user_id)
     keys = name_key(username), search_key(username)
     await connection.execute(_RENAME[1], user_id, username, *keys)
 
 
-def to_profile(row: asyncpg.Record) -> Profile:
+def to_profile(row: asyncpg.Record | None) -> Profile:
     """A profile from a row with `COLUMNS`."""
+    if row is None:
+        raise AssertionError
     return Profile(row["id"], row["username"], row["join_date"], row["is_active"])
 
 
@@ -105,24 +164,23 @@ class Players:
                 )  # fmt: skip
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, username) from error
-        if row is None:
-            raise AssertionError
         return to_profile(row)
 
     async def get(self, user_id: int) -> Profile:
-        """Raises UnknownPlayer."""
-        query = f"SELECT {COLUMNS} FROM users WHERE id = $1"  # noqa: S608
+        """Raises UnknownPlayer, PlayerErased."""
         async with raw_connection(self._engine) as connection:
-            row = await connection.fetchrow(query, user_id)
+            row = await connection.fetchrow(_GET, user_id)
         if row is None:
             raise UnknownPlayer(f"There is no player {user_id}.")
+        if row["is_erased"]:
+            raise PlayerErased(f"Player {user_id} was erased.")
         return to_profile(row)
 
     async def find(self, username: str) -> Profile:
         """By name, in any spelling that counts as the same. Raises UnknownPlayer."""
         async with raw_connection(self._engine) as connection:
             row = await connection.fetchrow(_BY_NAME, username, name_key(username))
-        if row is None:
+        if row is None or row["is_erased"]:
             raise UnknownPlayer(f"There is no player named {username!r}.")
         return to_profile(row)
 
@@ -133,50 +191,56 @@ class Players:
         *,
         username: str | None = None,
         is_active: bool | None = None,
+        email: str | None = KEEP,
         reason: str | None = None,
     ) -> Profile:
-        """Renames, deactivates or brings back; every board shows it at once.
+        """Renames, deactivates or brings back; every board shows it at once. An e-mail address is
+        changed, or removed with None.
 
         A player who is deactivated keeps every score and loses every rank until reactivated.
-        What an administrator changes is in the audit log; a player may change the own name.
-        Raises UnknownPlayer, UsernameTaken, Forbidden, PlayerInactive.
+        Each change is in the audit log. A player may change the own name and address.
+        Raises UnknownPlayer, PlayerErased, UsernameTaken, EmailTaken, Forbidden, PlayerInactive.
         """
         own = caller.kind is Kind.PLAYER
         if own and (caller.user_id != user_id or is_active is not None):
-            raise Forbidden("A player's token changes that player's own name.")
+            raise Forbidden("A player's token changes that player's own name and e-mail.")
         async with raw_connection(self._engine) as connection, connection.transaction():
             before = (await ledger.lock_players(connection, [user_id])).get(user_id)
             if before is None:
                 raise UnknownPlayer(f"There is no player {user_id}.")
+            if await connection.fetchval(_IS_ERASED, user_id):
+                raise PlayerErased(f"Player {user_id} was erased.")
             if own and not before.is_active:
                 raise PlayerInactive(f"Player {user_id} is deactivated.")
             try:
-                if username not in (None, before.username):
+                if username is not None and username != before.username:
                     await _rename(connection, user_id, username)
-                row = await connection.fetchrow(_CHANGE, user_id, is_active)
+                told = await _change_email(connection, user_id, email)
+                profile = to_profile(await connection.fetchrow(_CHANGE, user_id, is_active))
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, username) from error
-            if row is None:
-                raise AssertionError
-            profile = to_profile(row)
             kinds = _kinds(before, profile)
-            if not kinds:
-                return profile
-            _, ids = await ledger.draw_ids(connection, len(kinds))
-            for event_id, kind in zip(ids, kinds, strict=True):
-                await connection.execute(_EVENT, event_id, user_id, kind)
-            rows = await connection.fetch(_TOUCH_FOLDS, user_id, ids[-1], profile.is_active)
-            if not own:
-                detail = {"kinds": kinds, "username": [before.username, profile.username]}
-                act = Act(caller.actor, "player.change", f"player:{user_id}", detail, reason)
-                await audit.append(connection, act)
-        await self._reindex(
-            profile, {(r["board_id"], r["season"]): ledger.to_fold(r) for r in rows}
-        )
-        log.info("player changed", user_id=user_id, kinds=kinds)
+            folds = await self.note(connection, profile, kinds) if kinds else {}
+            if kinds or told:
+                await _seal(connection, caller, before, profile, kinds + told, reason)
+        if kinds:
+            await self.reindex(profile, folds)
+            log.info("player changed", user_id=user_id, kinds=kinds)
         return profile
 
-    async def _reindex(self, profile: Profile, folds: dict[tuple[int, int], Fold]) -> None:
+    async def note(
+        self, connection: RawConnection, profile: Profile, kinds: list[str]
+    ) -> dict[tuple[int, int], Fold]:
+        """Writes the player's events, under the player's lock, and makes them the version of the
+        player's folds. The folds by (board_id, season), for `reindex` after the commit."""
+        _, ids = await ledger.draw_ids(connection, len(kinds))
+        for event_id, kind in zip(ids, kinds, strict=True):
+            await connection.execute(_EVENT, event_id, profile.user_id, kind)
+        rows = await connection.fetch(_TOUCH_FOLDS, profile.user_id, ids[-1], profile.is_active)
+        return {(row["board_id"], row["season"]): ledger.to_fold(row) for row in rows}
+
+    async def reindex(self, profile: Profile, folds: dict[tuple[int, int], Fold]) -> None:
+        """Shows a change on every board, after its commit."""
         for standings in self._standings.all:
             fold = folds.get(standings.board.key)
             if fold is not None:

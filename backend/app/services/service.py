@@ -23,8 +23,10 @@ from app.services.access.guests import Guests
 from app.services.access.key_admin import KeyAdmin
 from app.services.board_admin import BoardAdmin
 from app.services.boards import Boards
+from app.services.erasure import Erasures
 from app.services.history import Histories
 from app.services.limits.limits import Limits
+from app.services.player_export import PlayerExports
 from app.services.player_names import keep_filled
 from app.services.players import Players
 from app.services.rank_index.follower import STREAM_SECONDS, Follower
@@ -65,6 +67,8 @@ class Service:
     writer: Writer
     players: Players
     search: Search
+    erasures: Erasures
+    player_exports: PlayerExports
     tiers: Tiers
     sessions: Sessions
     histories: Histories
@@ -133,9 +137,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         writer = Writer(settings, transactions, Answers(boards, by_board))
         stack.push_async_callback(writer.close)
         players = Players(engine, boards, by_board)
+        erasures, sessions = Erasures(engine, players), Sessions(reads)
+        await run("erasures", erasures.keep_finished)
         yield Service(
             supervisor, settings, engine, client, boards, by_board, tuple(keepers),
-            tuple(samplers), writer, players, Search(reads), Tiers(ladders), Sessions(reads),
+            tuple(samplers), writer, players, Search(reads), erasures,
+            PlayerExports(reads, sessions), Tiers(ladders), sessions,
             Histories(reads), limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
             AuditLog(engine), Guests(engine, players), BoardAdmin(engine),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
-from app.core.errors import InvalidInput, UnknownPlayer
+from app.core.errors import InvalidInput, PlayerErased, UnknownPlayer
 
 # The bound on time lets partitions be left out; within them the index has a player's games by the
 # hour, and only those of one hour are left to be put in order. An id may be greater than any
@@ -26,6 +26,7 @@ ORDER BY hour_of(timestamp) DESC, timestamp DESC, id DESC LIMIT $5
 IN_ORDER = "SET LOCAL enable_sort = off"
 
 _KNOWN = "SELECT EXISTS (SELECT FROM users WHERE id = $1)"
+_IS_ERASED = "SELECT EXISTS (SELECT FROM erasures WHERE user_id = $1)"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -82,15 +83,23 @@ class Sessions:
         self._engine = engine
 
     async def page(
-        self, user_id: int, limit: int, after: Cursor = NEWEST, modes: Sequence[str] | None = None
+        self,
+        user_id: int,
+        limit: int,
+        after: Cursor = NEWEST,
+        modes: Sequence[str] | None = None,
+        *,
+        any_player: bool = False,
     ) -> tuple[list[Session], Cursor | None]:
         """(games after the cursor, the next page's cursor if there is one), of these modes or of
-        all. Raises UnknownPlayer."""
+        all. Raises UnknownPlayer; PlayerErased unless `any_player`."""
         async with (
             raw_connection(self._engine) as connection,
             connection.transaction(readonly=True),
         ):
             await connection.execute(IN_ORDER)
+            if not any_player and await connection.fetchval(_IS_ERASED, user_id):
+                raise PlayerErased(f"Player {user_id} was erased.")
             rows = await connection.fetch(_PAGE, user_id, *after, modes, limit + 1)
             if not rows and not await connection.fetchval(_KNOWN, user_id):
                 raise UnknownPlayer(f"There is no player {user_id}.")

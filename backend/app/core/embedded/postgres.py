@@ -81,6 +81,10 @@ class Postgres(Server):
             "log_line_prefix": "%m [%p] ",
             "log_destination": "stderr",
             "logging_collector": "off",  # the keeper bounds the log
+            # No values of players, such as e-mail addresses, in the log.
+            "log_error_verbosity": "terse",
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
             **self._settings,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

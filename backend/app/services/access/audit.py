@@ -88,8 +88,8 @@ def to_entry(row: asyncpg.Record) -> Entry:
     return Entry(**fields)
 
 
-async def append(connection: RawConnection, act: Act) -> None:
-    """Writes the act in the transaction that does it: both are there, or neither.
+async def append(connection: RawConnection, act: Act) -> int:
+    """Writes the act in the transaction that does it: both are there, or neither. Its number.
 
     Taken last of all locks: the head is held until the transaction ends.
     """
@@ -114,6 +114,7 @@ async def append(connection: RawConnection, act: Act) -> None:
         draft.prev_hash, digest,
     )  # fmt: skip
     await connection.execute(_MOVE_HEAD, draft.id, digest)
+    return draft.id
 
 
 class AuditLog:

@@ -239,7 +239,13 @@ export interface paths {
         get: operations["get_user_api_users__user_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erase User
+         * @description Erases a player for good: the name, the e-mail address, the guest's secret and the metadata
+         *     of all games. The player leaves every board. The scores stay in the ledger, under a number that
+         *     leads to nobody. Erasing again changes nothing. With a player's token: that player.
+         */
+        delete: operations["erase_user_api_users__user_id__delete"];
         options?: never;
         /**
          * Get User: headers alone
@@ -248,8 +254,9 @@ export interface paths {
         head: operations["get_user_api_users__user_id__get_head"];
         /**
          * Change User
-         * @description Renames or deactivates a player, or brings one back. A deactivated player keeps every
-         *     score and loses every rank until reactivated. With a player's token: the own name.
+         * @description Renames or deactivates a player, or brings one back, or changes the e-mail address. A
+         *     deactivated player keeps every score and loses every rank until reactivated. With a player's
+         *     token: the own name and address.
          */
         patch: operations["change_user_api_users__user_id__patch"];
         trace?: never;
@@ -303,6 +310,32 @@ export interface paths {
          *     the first one may be older than the range, and tells how things stood when it began.
          */
         head: operations["get_history_api_users__user_id__history_get_head"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export User
+         * @description All that is stored of a player, as one JSON object: the account, former names, standings,
+         *     events, administrative acts and all games. With a player's token: that player.
+         */
+        get: operations["export_user_api_users__user_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        /**
+         * Export User: headers alone
+         * @description All that is stored of a player, as one JSON object: the account, former names, standings,
+         *     events, administrative acts and all games. With a player's token: that player.
+         */
+        head: operations["export_user_api_users__user_id__export_get_head"];
         patch?: never;
         trace?: never;
     };
@@ -1001,6 +1034,22 @@ export interface components {
             version: number;
             /** Entries */
             entries: components["schemas"]["Entry"][];
+        };
+        /**
+         * ErasedUser
+         * @description A player who was erased.
+         */
+        ErasedUser: {
+            /**
+             * User Id
+             * @example 42
+             */
+            user_id: number;
+            /**
+             * Erased At
+             * Format: date-time
+             */
+            erased_at: string;
         };
         /**
          * FieldProblem
@@ -1881,6 +1930,11 @@ export interface components {
         UserChange: {
             /** Username */
             username?: string | null;
+            /**
+             * Email
+             * @description Null removes the address.
+             */
+            email?: string | null;
             /** Is Active */
             is_active?: boolean | null;
             /** Reason */
@@ -3550,6 +3604,122 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `player-erased`: This player was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_user_api_users__user_id__delete: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A player's id. */
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasedUser"];
+                };
+            };
+            /** @description `bad-request`: The request is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-player`: No such player */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `uri-too-long`: The address is too long */
             414: {
                 headers: {
@@ -3632,6 +3802,13 @@ export interface operations {
             };
             /** @description `unknown-player`: No such player */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `player-erased`: This player was erased */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3735,8 +3912,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `username-taken`: This name is taken; `player-inactive`: This player is deactivated */
+            /** @description `username-taken`: This name is taken; `email-taken`: This e-mail address is taken; `player-inactive`: This player is deactivated */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `player-erased`: This player was erased */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4177,6 +4363,192 @@ export interface operations {
                 content?: never;
             };
             /** @description `overloaded`: Too much work is waiting; `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export_user_api_users__user_id__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A player's id. */
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad-request`: The request is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown-player`: No such player */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `database-unavailable`: The database is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_user_api_users__user_id__export_get_head: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A player's id. */
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad-request`: The request is malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: A valid credential is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `forbidden`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unknown-player`: No such player */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `uri-too-long`: The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `misdirected`: This service answers its own machine alone */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `database-unavailable`: The database is away */
             503: {
                 headers: {
                     [name: string]: unknown;
