@@ -10,12 +10,11 @@ from app.core.config import Settings
 from app.core.embedded.folder import DataFolder
 from app.core.embedded.locks import FileLock
 from app.core.embedded.servers import EmbeddedServers
+from app.services.service import OTHER_CONNECTIONS
 
 MIN_FREE_BYTES = 100 * 1024 * 1024
 """A new PostgreSQL with its first log segments takes some 60 MB."""
 
-OTHER_CONNECTIONS = 4
-"""Of a worker, beside its pool: for access, the fall-back, and two for reads that take long."""
 SPARE_CONNECTIONS = 30
 """Beside the workers' pools: other commands, the superuser's reserve."""
 

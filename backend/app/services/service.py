@@ -49,6 +49,10 @@ log = structlog.get_logger(__name__)
 START_ATTEMPTS = 60
 READ_CONNECTIONS = 2
 """A worker's connections for reads that may take long: they take none from the writer."""
+KEEPER_CONNECTIONS = 2
+"""What brings trust back must not wait behind those who ask PostgreSQL meanwhile."""
+OTHER_CONNECTIONS = READ_CONNECTIONS + KEEPER_CONNECTIONS + 2
+"""What a worker has besides `database_pool_size`: also one to look up access, one to count."""
 CHORES_EVERY = timedelta(hours=1)
 
 
@@ -108,8 +112,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         )
         stack.push_async_callback(streams.aclose)
 
-        # What brings trust back must not wait behind those who ask PostgreSQL meanwhile.
-        keeping = create_engine(settings.model_copy(update={"database_pool_size": 2}))
+        keeping = create_engine(
+            settings.model_copy(update={"database_pool_size": KEEPER_CONNECTIONS})
+        )
         stack.push_async_callback(keeping.dispose)
         slow_lane = SlowLane(settings)
         stack.push_async_callback(slow_lane.close)
