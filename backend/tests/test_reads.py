@@ -387,7 +387,8 @@ class Gate:
             sink.close()
 
 
-async def test_a_database_that_is_away_is_told(sandbox):
+async def test_a_database_that_is_away_is_told(sandbox, monkeypatch):
+    monkeypatch.setattr("app.services.probe.EVERY", 0.0)
     with TemporaryDirectory(prefix="lb-") as folder:
         gate = Gate(sandbox, folder)
         await gate.open()

@@ -1,43 +1,24 @@
 """Whether the service is well, part by part."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import text
 
 from app import __version__
 from app.api.access import CallerDep
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import PREFIX
 from app.api.state import ServiceDep
-from app.core.database import is_away
-from app.core.redis import AWAY
 from app.schemas.health import Health, Part
 from app.services.access.callers import Rule, allows
+from app.services.probe import Answer
 from app.services.service import Service
 
 router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
 
-TIMEOUT = 1.0
 
-
-async def _probe(ask: Callable[[], Awaitable[object]]) -> Part:
-    started = time.perf_counter()
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            await ask()
-    except Exception as error:
-        if not (is_away(error) or isinstance(error, AWAY)):
-            raise
-        return Part(status="down", detail=type(error).__name__)
-    return Part(status="ok", latency_ms=round((time.perf_counter() - started) * 1_000, 2))
-
-
-async def _ask_database(service: Service) -> None:
-    async with service.engine.connect() as connection:
-        await connection.execute(text("SELECT 1"))
+def _server(answer: Answer) -> Part:
+    if answer.fault is not None:
+        return Part(status="down", detail=answer.fault)
+    return Part(status="ok", latency_ms=answer.latency_ms)
 
 
 def _index(service: Service) -> Part:
@@ -85,9 +66,8 @@ async def health(
 ) -> Health:
     """The state of the service and of each part. 503 only while scores can't be stored. A key with
     `read` is told details as well."""
-    database, redis = await asyncio.gather(
-        _probe(lambda: _ask_database(service)), _probe(service.redis.ping)
-    )
+    look = await service.probe.look()
+    database, redis = _server(look.database), _server(look.redis)
     index, live, writer = _index(service), _live(service), _writer(service)
     limits, tasks = _limits(service), _tasks(service)
     parts = (database, redis, index, live, writer, limits, tasks)

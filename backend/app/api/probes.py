@@ -1,23 +1,16 @@
 """What an orchestrator asks: whether to restart a process, and whether to send it traffic."""
 
-import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
-from app.api.health import TIMEOUT
 from app.api.hot_route import JsonRoute
 from app.api.state import ServiceDep
-from app.core.database import is_away
 from app.schemas.health import Live, Ready
 from app.services.access.callers import Rule, allows
 from app.services.service import Service
 
 router = APIRouter(prefix="/api", tags=["operations"], route_class=JsonRoute)
-
-_SCHEMA = text("SELECT version_num FROM alembic_version")
 
 
 @router.get("/live")
@@ -44,13 +37,7 @@ async def _hindrance(service: Service) -> str | None:
     """Why not."""
     if service.writer.closed:
         return "stopping"
-    try:
-        async with asyncio.timeout(TIMEOUT), service.engine.connect() as connection:
-            migrated = (await connection.execute(_SCHEMA)).first() is not None
-    except ProgrammingError:
-        migrated = False
-    except Exception as error:
-        if not is_away(error):
-            raise
+    look = await service.probe.look()
+    if look.database.fault is not None:
         return "the database is away"
-    return None if migrated else "the database is not migrated"
+    return None if look.migrated else "the database is not migrated"

@@ -29,6 +29,7 @@ from app.services.limits.limits import Limits
 from app.services.player_export import PlayerExports
 from app.services.player_names import keep_filled
 from app.services.players import Players
+from app.services.probe import Probe
 from app.services.rank_index.follower import STREAM_SECONDS, Follower
 from app.services.rank_index.index import RankIndex
 from app.services.rank_index.keeper import Keeper
@@ -51,8 +52,9 @@ READ_CONNECTIONS = 2
 """A worker's connections for reads that may take long: they take none from the writer."""
 KEEPER_CONNECTIONS = 2
 """What brings trust back must not wait behind those who ask PostgreSQL meanwhile."""
-OTHER_CONNECTIONS = READ_CONNECTIONS + KEEPER_CONNECTIONS + 2
-"""What a worker has besides `database_pool_size`: also one to look up access, one to count."""
+OTHER_CONNECTIONS = READ_CONNECTIONS + KEEPER_CONNECTIONS + 3
+"""What a worker has besides `database_pool_size`: also one to look up access, one to count, and
+one for health."""
 CHORES_EVERY = timedelta(hours=1)
 
 
@@ -83,6 +85,7 @@ class Service:
     audit: AuditLog
     guests: Guests
     board_admin: BoardAdmin
+    probe: Probe
 
 
 @asynccontextmanager
@@ -150,6 +153,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             PlayerExports(reads, sessions), Tiers(ladders), sessions,
             Histories(reads), limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
             AuditLog(engine), Guests(engine, players), BoardAdmin(engine),
+            await stack.enter_async_context(open_probe(settings, runs)),
         )  # fmt: skip
 
 
@@ -178,6 +182,20 @@ async def open_access(
         finally:
             await access.close()
     finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_probe(settings: Settings, runs: "Runs") -> AsyncIterator[Probe]:
+    """What tells whether the servers answer, by connections of its own."""
+    engine = create_engine(settings.model_copy(update={"database_pool_size": 1}))
+    client = create_client(settings, runs.see, timeout=settings.redis_timeout, connections=1)
+    probe = Probe(engine, client)
+    try:
+        yield probe
+    finally:
+        await probe.close()
+        await client.aclose()
         await engine.dispose()
 
 

@@ -1,0 +1,102 @@
+"""Whether PostgreSQL and Redis answer, asked at most once a second however many want to know."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import is_away
+from app.core.redis import AWAY
+
+EVERY = 1.0
+"""Seconds for which an answer is good."""
+TIMEOUT = 1.0
+ATTEMPTS = 2
+"""A worker that was busy for a whole second times out although the server has answered."""
+
+_SCHEMA = text("SELECT version_num FROM alembic_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered. `fault`: the error's name, None if the server is well."""
+
+    fault: str | None
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Both answers. `migrated`: whether the database has a schema."""
+
+    database: Answer
+    redis: Answer
+    migrated: bool
+
+
+class Probe:
+    """One a worker, with connections of its own: it waits behind nobody."""
+
+    def __init__(self, engine: AsyncEngine, redis: Redis) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._migrated = False
+        self._latest: tuple[float, Look] | None = None
+        self._asking: asyncio.Task[Look] | None = None
+
+    async def look(self) -> Look:
+        """The answers of the last second; else new ones, which all who wait share."""
+        if self._latest is not None and time.monotonic() - self._latest[0] < EVERY:
+            return self._latest[1]
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_both())
+        # One of those who wait may be cancelled.
+        return await asyncio.shield(self._asking)
+
+    async def close(self) -> None:
+        """Ends a look that is under way."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+
+    async def _ask_both(self) -> Look:
+        try:
+            database, redis = await asyncio.gather(
+                _answer(self._ask_database), _answer(self._redis.ping)
+            )
+            look = Look(database, redis, self._migrated)
+            self._latest = time.monotonic(), look
+            return look
+        finally:
+            self._asking = None
+
+    async def _ask_database(self) -> None:
+        async with self._engine.connect() as connection:
+            try:
+                self._migrated = (await connection.execute(_SCHEMA)).first() is not None
+            except ProgrammingError:
+                self._migrated = False
+
+
+async def _answer(ask: Callable[[], Awaitable[object]]) -> Answer:
+    fault: str | None = None
+    for attempt in range(1, ATTEMPTS + 1):
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await ask()
+        except Exception as error:
+            if isinstance(error, TimeoutError) and attempt < ATTEMPTS:
+                continue
+            if not (is_away(error) or isinstance(error, AWAY)):
+                raise
+            fault = type(error).__name__
+        else:
+            fault = None
+        return Answer(fault, round((time.perf_counter() - started) * 1_000, 2))
+    raise AssertionError
