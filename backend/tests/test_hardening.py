@@ -152,7 +152,8 @@ async def test_cors_is_closed_unless_an_origin_is_named(worker, path):
         preflight = await client.options(path, headers=asked)
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == ORIGIN
-        assert "authorization" in preflight.headers["access-control-allow-headers"]
+        allowed = set(preflight.headers["access-control-allow-headers"].split(", "))
+        assert {"authorization", "traceparent", "tracestate", "baggage", "sentry-trace"} <= allowed
         answer = await client.get(path, headers={"origin": ORIGIN})
         assert answer.headers["access-control-allow-origin"] == ORIGIN
         assert "retry-after" in answer.headers["access-control-expose-headers"]
@@ -165,6 +166,22 @@ async def test_cors_is_closed_unless_an_origin_is_named(worker, path):
                 assert "access-control-allow-origin" not in refused.headers
                 assert "access-control-allow-methods" not in refused.headers
                 assert "origin" in refused.headers.get_list("vary")
+
+
+async def test_more_headers_may_be_allowed():
+    settings = {"allowed_origins": ORIGIN, "allowed_headers": "X-Team, traceparent"}
+    async with client_of(**settings) as client:
+        asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
+        answer = await client.options(SUBMIT, headers=asked)
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert "x-team" in allowed
+    assert allowed.count("traceparent") == 1
+
+
+@pytest.mark.parametrize("names", ["a b", "x:y", "x\r\nset-cookie: a", "é"])
+def test_a_header_that_has_no_such_name_is_refused_at_the_start(names):
+    with pytest.raises(ValueError, match="no name of a header"):
+        Settings(_env_file=None, allowed_headers=names)
 
 
 def nested(depth: int, kind: str) -> str:

@@ -152,6 +152,24 @@ async def test_what_is_said_badly_is_passed_over(address, said):
     peer.writer.close()
 
 
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_a_ping_is_answered_in_whatever_frame(address, opcode):
+    peer = await Peer.connect(address)
+    peer.writer.write(frame(opcode, b'{"type":"ping"}'))
+    opcode, answer = await asyncio.wait_for(peer.next(), 5)
+    assert (opcode, answer[:14]) == (TEXT, b'{"type":"pong"')
+    peer.writer.close()
+
+
+@pytest.mark.parametrize("query", [b"board=", b"board=a%20b", b"season=", b"season=0", b"since=x"])
+async def test_a_parameter_is_refused_as_over_http(address, query):
+    host, _, port = address.partition(":")
+    peer = Peer(*await asyncio.open_connection(host, int(port)))
+    peer.writer.write(HANDSHAKE.replace(b"/leaderboard ", b"/leaderboard?%b " % query))
+    await peer.reader.readuntil(b"\r\n\r\n")
+    assert await peer.close_code() == Close.BAD_REQUEST
+
+
 HANDSHAKES = {
     "no key": HANDSHAKE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b""),
     "short key": HANDSHAKE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"dGhl"),

@@ -14,6 +14,8 @@ _IPV6_SITE = 64
 """Bits. Whoever has one IPv6 address has all of its network."""
 
 _MAX_HOPS = 32
+_LONGEST = 64
+"""Characters of an address. A zone of an IPv6 address may be as long as a header."""
 
 
 class Addresses:
@@ -57,6 +59,8 @@ def _without_port(hop: str) -> str:
 
 def parse(text: str) -> IPv4Address | IPv6Address | None:
     """An address, IPv4 in IPv6 as what it is; None for what is none."""
+    if len(text) > _LONGEST:
+        return None
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -66,9 +70,13 @@ def parse(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-@lru_cache(maxsize=4_096)
 def subject_of(peer: str) -> str:
     """An address as limits count it."""
+    return _subject_of(peer) if len(peer) <= _LONGEST else UNKNOWN
+
+
+@lru_cache(maxsize=4_096)
+def _subject_of(peer: str) -> str:
     address = parse(peer)
     if isinstance(address, IPv6Address):
         network = IPv6Network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE))

@@ -4,6 +4,7 @@ a library's error with its parameters included, they are cut out of the finished
 
 import re
 from collections.abc import MutableMapping
+from itertools import islice
 from typing import Any
 
 CUT = "[cut]"
@@ -17,11 +18,11 @@ _PATTERNS = (
     # An API key. Its prefix is public and says which one it was.
     (re.compile(r"\b(lb_[A-Za-z0-9]{1,32})_[A-Za-z0-9_-]+"), r"\1_" + CUT),
     # A JSON Web Token.
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), CUT),
+    (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), CUT),
     # A credential in a header.
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), r"\1 " + CUT),
     # A password in a URL.
-    (re.compile(r"(://[^\s:/@]*):[^\s@]+@"), rf"\1:{CUT}@"),
+    (re.compile(r"(://[^\s:/@]{0,256}):[^\s@]{1,256}@"), rf"\1:{CUT}@"),
     # `secret=...` and `"secret": "..."` in a text.
     (
         re.compile(
@@ -30,9 +31,17 @@ _PATTERNS = (
         ),
         r"\1\2" + CUT,
     ),
-    # An e-mail address. Tried where a word begins, so that long lines take no longer than they are.
+    # An e-mail address.
     (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), CUT),
 )
+"""Each takes time in proportion to the text: it is tried where a word begins, or looks a bounded
+way ahead."""
+
+MAX_TEXT = 16_000
+"""Characters of one text that are logged: of a longer one its beginning and its end."""
+_EDGE = 2_000
+"""Characters at a cut that are left out, because a secret that is cut through looks like none."""
+_MAX_PARTS = 100
 
 _DEEPEST = 6
 
@@ -47,7 +56,15 @@ def redact(
 
 
 def scrub(text: str) -> str:
-    """A text without secrets and addresses."""
+    """A text without secrets and addresses, and of bounded length."""
+    if len(text) <= MAX_TEXT:
+        return _scrub(text)
+    half = MAX_TEXT // 2
+    head, tail = _scrub(text[: half + _EDGE])[:-_EDGE], _scrub(text[-half - _EDGE :])[_EDGE:]
+    return f"{head} [{len(text) - MAX_TEXT:,} characters left out] {tail}"
+
+
+def _scrub(text: str) -> str:
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
     return text
@@ -70,8 +87,8 @@ def _clean(value: object, depth: int) -> object:
     if depth < _DEEPEST and isinstance(value, dict):
         return {
             name: CUT if _is_secret(name, each) else _clean(each, depth + 1)
-            for name, each in value.items()
+            for name, each in islice(value.items(), _MAX_PARTS)
         }
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
-        return [_clean(each, depth + 1) for each in value]
+        return [_clean(each, depth + 1) for each in islice(value, _MAX_PARTS)]
     return scrub(repr(value))

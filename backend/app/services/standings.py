@@ -11,6 +11,7 @@ from app.core.config import Settings
 from app.core.errors import NotRanked, Overloaded, UnknownPlayer
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
+from app.services.kept_pages import Kept, KeptPages
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.freshness import Step
 from app.services.rank_index.index import (
@@ -35,7 +36,6 @@ from app.services.sql_standings import (
 RANKS_PER_CALL = 500
 WINDOWS_PER_CALL = 64
 MAX_LOOKUPS = 20_000
-PAGES_KEPT = 256
 RANK_PATIENCE = 0.4
 """Seconds that a submission's answer waits for a rank from PostgreSQL."""
 
@@ -113,8 +113,7 @@ class Standings:
             self._look_up, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
         self.reads = ReadCounts()
-        self._pages: dict[tuple[int, int], tuple[tuple[int, int, str], Page]] = {}
-        self._entries: dict[tuple[int, int], tuple[int, bytes]] = {}
+        self._pages: KeptPages[Page] = KeptPages()
 
     # One player
 
@@ -267,22 +266,18 @@ class Standings:
         key = (limit, offset)
         state = (follower.version, follower.position, follower.epoch)
         known = self._pages.get(key)
-        if known is not None and known[0] == state:
+        if known is not None and known.state == state:
             self.reads.kept += 1
-            return known[1]
-        encoded = self._entries.get(key)
-        if encoded is None or encoded[0] != mirror.revision:
+            return known.page
+        if known is None or known.revision != mirror.revision:
             self.reads.encoded += 1
-            encoded = (mirror.revision, mirror.encode(offset, offset + limit))
+            revision, entries = mirror.revision, mirror.encode(offset, offset + limit)
         else:
             self.reads.headed += 1
+            _, _, revision, entries = known
         totals = Totals(follower.players, follower.version)
-        page = self._make_page(totals, encoded[1], Source.INDEX)
-        if len(self._pages) >= PAGES_KEPT:
-            self._pages.clear()
-            self._entries.clear()
-        self._pages[key] = (state, page)
-        self._entries[key] = encoded
+        page = self._make_page(totals, entries, Source.INDEX)
+        self._pages.put(key, Kept(state, page, revision, entries))
         return page
 
     async def around(self, user_id: int, radius: int) -> Page:

@@ -8,7 +8,8 @@ headers send `Authorization`; a browser offers the subprotocols `leaderboard` an
 import asyncio
 import json
 
-from starlette.websockets import WebSocket
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core.errors import Forbidden, Unauthenticated
 from app.services.access.access import Access
@@ -60,11 +61,12 @@ async def said_caller(websocket: WebSocket, access: Access, rule: Rule) -> Calle
     Unauthenticated, Forbidden."""
     try:
         async with asyncio.timeout(SECONDS_TO_SAY):
-            said = json.loads(await websocket.receive_text())
+            message = await websocket.receive()
     except TimeoutError:
         return None
-    except (ValueError, KeyError, RecursionError) as error:
-        raise Unauthenticated from error
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    said = said_json(message)
     token = said.get("token") if isinstance(said, dict) and said.get("type") == "auth" else None
     if not isinstance(token, str) or not token.isascii():
         raise Unauthenticated
@@ -72,6 +74,16 @@ async def said_caller(websocket: WebSocket, access: Access, rule: Rule) -> Calle
     if rule not in caller.rules:
         raise caller.refuse(NEEDED[rule])
     return caller
+
+
+def said_json(message: Message) -> object:
+    """What a client says in a text frame, or in a binary frame with the same bytes; None for what
+    is no JSON."""
+    try:
+        text = message.get("text")
+        return json.loads((message.get("bytes") or b"").decode() if text is None else text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _as_header(credential: str) -> bytes:

@@ -1,28 +1,28 @@
 """The live sockets: `/ws/leaderboard/{user_id}` for players, `/ws/leaderboard` for spectators."""
 
 import asyncio
-import json
 
 import structlog
 from fastapi import APIRouter, WebSocket
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from app.core.config import MAX_USER_ID
 from app.core.database import is_away
 from app.core.errors import (
     AppError,
-    InvalidInput,
     RateLimited,
     Unauthenticated,
     UnknownBoard,
     UnknownPlayer,
 )
+from app.schemas.parameters import board_slug, query_parameters, season_number, whole_number
 from app.services.access.callers import Caller, Rule, allows, rule_of
 from app.services.access.callers import Kind as CallerKind
 from app.services.boards import BoardSeason
 from app.services.service import Service
 from app.websocket import frames
-from app.websocket.admission import admit, check_origin, chosen_subprotocol, said_caller
+from app.websocket.admission import admit, check_origin, chosen_subprotocol, said_caller, said_json
 from app.websocket.client import Client
 from app.websocket.door import Door
 from app.websocket.frames import Close
@@ -68,8 +68,11 @@ async def _serve(websocket: WebSocket, given_id: str | None, rule: Rule) -> None
     try:
         caller = _admit(websocket, service, rule)
         async with door.entered(address, caller):
-            user_id = None if given_id is None else _whole(given_id, "user_id", 1)
-            since = _optional_whole(websocket, "since")
+            user_id = (
+                None if given_id is None else whole_number(given_id, "user_id", 1, MAX_USER_ID)
+            )
+            asked = query_parameters(websocket.scope["query_string"])
+            since = _since(asked)
             board, caller = await _find_board(websocket, service, caller, rule)
             client = Client(
                 outbox_for(websocket, service.settings.live_max_buffer), user_id, caller
@@ -116,7 +119,8 @@ async def _find_board(
     """The board, and the caller who may watch it. A caller who has shown nothing may still sign in
     by a message, whether the board is private or not there at all: the two can't be told apart.
     Raises InvalidInput, UnknownBoard, UnknownSeason, Unauthenticated, ..."""
-    slug, season = websocket.query_params.get("board"), _optional_whole(websocket, "season")
+    asked = query_parameters(websocket.scope["query_string"])
+    slug, season = board_slug(asked), season_number(asked)
     try:
         return service.boards.find(slug, season, caller), caller
     except UnknownBoard:
@@ -159,7 +163,7 @@ async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: in
             if allowance < 0:
                 await websocket.close(Close.TOO_MANY_MESSAGES, "too many messages")
                 return
-            if _is_ping(message.get("text")):
+            if _is_ping(message):
                 offer(client.outbox, frames.PONG % hub.standings.follower.position)
     finally:
         over.cancel()
@@ -179,23 +183,11 @@ def _short(reason: str) -> str:
     return reason.encode()[:123].decode(errors="ignore")
 
 
-def _is_ping(text: str | None) -> bool:
-    try:
-        said = json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return False
+def _since(asked: dict[str, str]) -> int | None:
+    given = asked.get("since")
+    return None if given is None else whole_number(given, "since", 0, MAX_USER_ID)
+
+
+def _is_ping(message: Message) -> bool:
+    said = said_json(message)
     return isinstance(said, dict) and said.get("type") == "ping"
-
-
-def _whole(given: str, name: str, least: int) -> int:
-    if not given.isascii() or not given.isdigit() or len(given) > 16:  # noqa: PLR2004
-        raise InvalidInput.field(name, "must be a whole number")
-    number = int(given)
-    if not least <= number <= MAX_USER_ID:
-        raise InvalidInput.field(name, f"must be from {least} to {MAX_USER_ID}")
-    return number
-
-
-def _optional_whole(websocket: WebSocket, name: str) -> int | None:
-    given = websocket.query_params.get(name)
-    return None if given is None else _whole(given, name, 0)
