@@ -232,3 +232,25 @@ async def test_a_rebuild_beside_a_long_transaction_misses_nothing_of_it(sandbox,
         assert (await own.index.state()).watermark != settled
     await connection.close()
     await slow.close()
+
+
+async def test_a_first_index_waits_longer_for_a_long_transaction(sandbox, monkeypatch):
+    """No mark says from where on the ledger would have to be looked through afterwards."""
+    monkeypatch.setattr(rebuilding, "SETTLE_SECONDS", 0.05)
+    connection = await sandbox.connect()
+    slow = await sandbox.connect()
+    ada, bo = await add_players(connection, 2)
+    await play(connection, ada, 5)
+    transaction = slow.transaction()
+    await transaction.start()
+    event = await play(slow, bo, 9)
+    async with parts(sandbox) as own:
+        building = asyncio.create_task(rebuild(own.index, own.engine))
+        await asyncio.sleep(0.2)
+        assert not building.done()
+        await transaction.commit()
+        assert await building is Outcome.BUILT
+        assert await order(own) == [bo, ada]
+        assert (await own.index.state()).watermark.startswith(f"{event} ")
+    await connection.close()
+    await slow.close()

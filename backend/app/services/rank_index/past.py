@@ -100,6 +100,11 @@ async def add_mark(connection: RawConnection, board: BoardSeason, settled: Water
     return f"{settled.event_id} {nonce}"
 
 
+async def has_mark(connection: RawConnection, board: BoardSeason) -> bool:
+    """Whether an index of this board was complete before."""
+    return await connection.fetchrow(_NEWEST_MARK, *board.key) is not None
+
+
 async def newest_mark(connection: RawConnection, board: BoardSeason) -> tuple[Watermark, str]:
     """The watermark of the board's newest mark, and the mark."""
     row = await connection.fetchrow(_NEWEST_MARK, *board.key)

@@ -7,10 +7,10 @@ from enum import Enum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.database import raw_connection
+from app.core.database import RawConnection, raw_connection
 from app.services import ledger
 from app.services.rank_index.index import IndexedFold, RankIndex
-from app.services.rank_index.past import Past, add_mark, newest_mark, read_lineage
+from app.services.rank_index.past import Past, add_mark, has_mark, newest_mark, read_lineage
 from app.services.rank_index.tail import Mark, take_mark, wait_settled
 
 log = structlog.get_logger(__name__)
@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 LOCK_MS = 10_000
 CHUNK = 2_000
 SETTLE_SECONDS = 1.0
+FIRST_SETTLES = 30
+"""How often a first index waits so long: without a mark from before, all of the ledger would have
+to be looked through after the build."""
 FORGET_CHUNK = 500
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
@@ -106,7 +109,7 @@ async def _build(
         async with raw_connection(engine) as connection:
             lineage = await read_lineage(connection)
             mark = await take_mark(connection)
-            is_settled = await wait_settled(connection, mark, SETTLE_SECONDS)
+            is_settled = await _wait_settled(connection, index, lock, mark)
         players = await _load_all(index, engine, lock, progress)
         if players is None or not await _promote(index, engine, epoch, mark, lineage, is_settled):
             log.info("rebuild superseded", board=index.board.slug)
@@ -118,6 +121,17 @@ async def _build(
     index.trust(doubts)
     await forget_old_epochs(index)
     return Outcome.BUILT
+
+
+async def _wait_settled(
+    connection: RawConnection, index: RankIndex, lock: Lock, mark: Mark
+) -> bool:
+    """Waits for the transactions from before the mark. False if one is still open."""
+    for _ in range(1 if await has_mark(connection, index.board) else FIRST_SETTLES):
+        if await wait_settled(connection, mark, SETTLE_SECONDS):
+            return True
+        await lock.extend()
+    return False
 
 
 async def _load_all(
