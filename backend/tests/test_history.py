@@ -19,8 +19,9 @@ SAMPLES = "SELECT at, version FROM standings_samples ORDER BY at"
 
 
 @pytest.fixture
-async def quiet(sandbox):
-    """A worker that takes a sample only when it is told to."""
+async def quiet(sandbox, monkeypatch):
+    """A worker that takes a sample only when it is told to, and draws every graph anew."""
+    monkeypatch.setattr(history, "PAST_SECONDS", 0)
     async with sandbox.worker(sample_interval=3_600) as worker:
         yield worker
 

@@ -37,14 +37,25 @@ def takes(bound: Bound) -> Callable[[F], F]:
     return mark
 
 
+def costs(tokens: int) -> Callable[[F], F]:
+    """Declares that a request to the route that the function serves counts as so many."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.cost = tokens  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a route asks of a request. `kind`: what the request counts as; `body`: the bound of
-    its body, None for a route that takes none."""
+    its body, None for a route that takes none; `cost`: as how many requests it counts."""
 
     rule: Rule
     kind: Kind
     body: Bound | None
+    cost: int = 1
 
 
 def gate_of(endpoint: Callable[..., Any], rule: Rule, kind: Kind, *, has_body: bool) -> Gate:
@@ -52,13 +63,13 @@ def gate_of(endpoint: Callable[..., Any], rule: Rule, kind: Kind, *, has_body: b
     bound = getattr(endpoint, "body_bound", None)
     if has_body != (bound is not None):
         raise TypeError(f"{endpoint.__qualname__} must say how long its body may be: add @takes")
-    return Gate(rule, kind, bound)
+    return Gate(rule, kind, bound, getattr(endpoint, "cost", 1))
 
 
 async def enter(scope: Scope, receive: Receive, gate: Gate) -> bytes:
     """Admits and counts the request; returns its body. Raises Unauthenticated, Forbidden,
     Misdirected, RateLimited, UnsupportedMediaType, BodyTooLarge, BadRequest."""
-    await admit_and_charge(scope, gate.rule, gate.kind)
+    await admit_and_charge(scope, gate.rule, gate.kind, gate.cost)
     if gate.body is None:
         return b""
     bound = gate.body

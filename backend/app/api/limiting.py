@@ -27,7 +27,7 @@ def kind_of(methods: Collection[str], path: str) -> Kind:
     return Kind.READS if "GET" in methods or path in _READS_BY_POST else Kind.SUBMITS
 
 
-async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind) -> None:
+async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind, cost: int = 1) -> None:
     """Admits a request and counts it. A caller who shows wrong credentials too often gets 429,
     whether the next one is right or not; a player's token that is over is no such attempt.
     Raises what `admit` does, RateLimited."""
@@ -40,7 +40,9 @@ async def admit_and_charge(scope: Scope, rule: Rule, kind: Kind) -> None:
     except Forbidden:
         await charge(scope, Kind.LIGHT)
         raise
-    await charge(scope, kind)
+    if cost > 1:
+        cost = service_of(scope).limits.affordable(kind, cost)
+    await charge(scope, kind, cost)
 
 
 async def charge_light(scope: Scope) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from app.api.access import CallerDep
-from app.api.entrance import takes
+from app.api.entrance import costs, takes
 from app.api.hot_route import JsonRoute
 from app.api.leaderboard import BODY_ERRORS, RANK_ERRORS
 from app.api.problems import declare
@@ -86,6 +86,7 @@ async def create_user(body: NewUser, service: ServiceDep) -> UserProfile:
     responses=declare(UnknownPlayer, UnknownBoard, UnknownSeason, InvalidInput, DatabaseAway),
 )
 @allows(Rule.PUBLIC)
+@costs(2)
 async def find_users(
     caller: CallerDep,
     service: ServiceDep,
@@ -172,6 +173,7 @@ async def change_user(
     responses=declare(UnknownPlayer, UnknownBoard, InvalidInput, DatabaseAway),
 )
 @allows(Rule.BOARD)
+@costs(2)
 async def list_sessions(
     user_id: Annotated[UserIdInPath, Path()],
     query: Annotated[SessionsQuery, Query()],
@@ -194,6 +196,7 @@ async def list_sessions(
 
 @router.get("/{user_id}/history", responses=RANK_ERRORS)
 @allows(Rule.BOARD)
+@costs(5)
 async def get_history(
     user_id: Annotated[UserIdInPath, Path()],
     query: Annotated[HistoryQuery, Query()],
@@ -235,6 +238,7 @@ class _Pieces(StreamingResponse):
     responses=declare(UnknownPlayer, InvalidInput, DatabaseAway),
 )
 @allows(Rule.SELF)
+@costs(5)
 async def erase_user(
     user_id: Annotated[UserIdInPath, Path()],
     caller: CallerDep,
@@ -256,6 +260,7 @@ async def erase_user(
     response_class=StreamingResponse,
 )
 @allows(Rule.SELF)
+@costs(20)
 async def export_user(
     user_id: Annotated[UserIdInPath, Path()], caller: CallerDep, service: ServiceDep
 ) -> StreamingResponse:

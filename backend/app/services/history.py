@@ -8,7 +8,7 @@ written for a player: a sample now and then serves all of them.
 import asyncio
 import zlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
+from app.core.kept import Kept
 from app.services.boards import BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.keys import encode_member
@@ -30,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 KEPT = 256
 """Samples that a worker keeps unpacked: 12 MB, if they are of boards of a million players."""
+PAST_SECONDS = 5.0
+"""So long a graph is kept, but for its last point and while the player's score is the same."""
+PASTS = 64
+"""Graphs that a worker keeps: 5 MB, if all have the most points."""
 SHORTEST = timedelta(seconds=1)
 
 _BEGAN = """
@@ -125,6 +130,7 @@ class Histories:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._kept: dict[tuple[int, int, datetime], Sample] = {}
+        self._pasts: Kept[Hashable, tuple[list[Moment], datetime]] = Kept(PAST_SECONDS, PASTS)
 
     async def of(
         self, standings: Standings, user_id: int, span: timedelta | None, points: int
@@ -133,9 +139,20 @@ class Histories:
 
         Raises UnknownPlayer, NotRanked, DatabaseAway.
         """
-        board = standings.board
-        modes = None if board.game_modes is None else sorted(board.game_modes)
         present = await standings.rank(user_id)
+        # With the score, so that a player's own new score is there at once.
+        key = (standings.board.key, user_id, span, points, present.score)
+        moments, now = await self._pasts.get(
+            key, lambda: self._past(standings.board, user_id, span, points, present.version)
+        )
+        last = Moment(now, present.score, present.rank, present.total_players, exact=True)
+        return History([*moments, last], present)
+
+    async def _past(
+        self, board: BoardSeason, user_id: int, span: timedelta | None, points: int, version: int
+    ) -> tuple[list[Moment], datetime]:
+        """(the moments up to this version, oldest first; when that was)."""
+        modes = None if board.game_modes is None else sorted(board.game_modes)
         async with (
             raw_connection(self._engine) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -146,22 +163,20 @@ class Histories:
                 raise AssertionError  # who has a rank has played
             began, now = first
             start = min(began if span is None else max(began, now - span), now - SHORTEST)
-            rows = await connection.fetch(_SAMPLES, *board.key, start, present.version)
+            rows = await connection.fetch(_SAMPLES, *board.key, start, version)
             taken = thin([Taken(*row) for row in rows], start, now, points - 2)
             kept = self._find(board, taken)
             missing = [each.at for each in taken if each.at not in kept]
             packed = await connection.fetch(_MEMBERS, *board.key, missing) if missing else []
             rows = await connection.fetch(
-                _GAMES, user_id, modes, present.version,
+                _GAMES, user_id, modes, version,
                 [each.version + 1 for each in taken], slots(start, now, points - 1 - len(taken)),
             )  # fmt: skip
             games = sorted(Games(*row) for row in rows)
             events = await connection.fetch(_COMINGS_AND_GOINGS, user_id)
         player = Player(user_id, board.descending, sorted(tuple(row) for row in events))
         samples = kept | await self._unpack(board, packed)
-        moments = await asyncio.to_thread(draw, player, taken, samples, games, now)
-        moments.append(Moment(now, present.score, present.rank, present.total_players, exact=True))
-        return History(moments, present)
+        return await asyncio.to_thread(draw, player, taken, samples, games, now), now
 
     def _find(self, board: BoardSeason, taken: Sequence[Taken]) -> dict[datetime, Sample]:
         found = {each.at: self._kept.get((*board.key, each.at)) for each in taken}

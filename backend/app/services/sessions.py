@@ -2,7 +2,7 @@
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import raw_connection
 from app.core.errors import InvalidInput, PlayerErased, UnknownPlayer
+from app.core.kept import Kept
 
 # The bound on time lets partitions be left out; within them the index has a player's games by the
 # hour, and only those of one hour are left to be put in order. An id may be greater than any
@@ -81,6 +82,7 @@ class Sessions:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._older: Kept[Hashable, tuple[list[Session], Cursor | None]] = Kept(5.0, 256)
 
     async def page(
         self,
@@ -92,7 +94,24 @@ class Sessions:
         any_player: bool = False,
     ) -> tuple[list[Session], Cursor | None]:
         """(games after the cursor, the next page's cursor if there is one), of these modes or of
-        all. Raises UnknownPlayer; PlayerErased unless `any_player`."""
+        all. Raises UnknownPlayer; PlayerErased unless `any_player`.
+
+        Pages but the newest one are kept for 5 seconds.
+        """
+        if any_player or after == NEWEST:
+            return await self._read(user_id, limit, after, modes, any_player=any_player)
+        key = (user_id, limit, after, None if modes is None else tuple(modes))
+        return await self._older.get(key, lambda: self._read(user_id, limit, after, modes))
+
+    async def _read(
+        self,
+        user_id: int,
+        limit: int,
+        after: Cursor,
+        modes: Sequence[str] | None,
+        *,
+        any_player: bool = False,
+    ) -> tuple[list[Session], Cursor | None]:
         async with (
             raw_connection(self._engine) as connection,
             connection.transaction(readonly=True),

@@ -67,6 +67,11 @@ class Limits:
             limiter, subject = self._of_addresses[kind], address
         return await limiter.decide(subject, cost)
 
+    def affordable(self, kind: Kind, cost: int) -> int:
+        """The cost, but no more than the tightest limit of this kind allows at once: a request that
+        costs more could never be paid for."""
+        return min(cost, *(each.policy.burst for each in self.all if each.policy.kind is kind))
+
     async def charge_address(self, kind: Kind, address: str, cost: int = 1) -> Standing:
         """Where the address stands, this included, whoever the caller is."""
         return await self._of_addresses[kind].decide(address, cost)
