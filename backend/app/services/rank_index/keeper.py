@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 1_000
 RETRY_SECONDS = 0.1
-LONGEST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 1.0
 LOOKS_PER_SWEEP = 2
 """Whoever wrote an event has this share of a sweep's time to bring it into the index."""
 FAULTS_AT_ONCE = 3
