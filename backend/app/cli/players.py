@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli.access.running import ReasonOption, on_database
-from app.cli.failures import CliError
+from app.cli.failures import CliError, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
 from app.core.config import MAX_USER_ID
@@ -56,9 +56,10 @@ def erase(
 ) -> None:
     """Erase players for good: names, e-mail addresses, guests' secrets, metadata of games. With
     --file: those who were erased before a restore, and came back with it."""
-    wanted = [*(ids or []), *(_read_ids(file) if file else [])]
-    if not wanted:
-        raise CliError("whom? Give ids, or --file with what `players erased` wrote")
+    with one_clear_line():
+        wanted = [*(ids or []), *(_read_ids(file) if file else [])]
+        if not wanted:
+            raise CliError("whom? Give ids, or --file with what `players erased` wrote")
 
     async def do(engine: AsyncEngine) -> list[int]:
         erasures = await _erasures(engine)

@@ -1,4 +1,4 @@
-"""The ledger: what happened. Rows are never changed."""
+"""The ledger: what happened. Rows are never changed, but that an erasure removes metadata."""
 
 from datetime import datetime
 from typing import Any
