@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.core.connection import ServiceTransaction
 from app.core.database import create_engine, is_away, raw_connection
 from app.core.errors import InternalError
 from app.services import sql_standings, standings
@@ -287,28 +288,44 @@ async def test_a_repeat_is_never_told_a_rank_older_than_its_score(sandbox, monke
 # Failures between the worker and PostgreSQL
 
 
-async def test_a_connection_that_dies_at_commit_is_not_tried_again(sandbox, monkeypatch):
-    """Without a key it must not be: the score may be stored."""
+@pytest.mark.parametrize("is_stored", [False, True])
+async def test_a_connection_that_dies_at_commit_is_not_tried_again(sandbox, monkeypatch, is_stored):
+    """Without a key it must not be: PostgreSQL may have committed, and only the answer is lost."""
+    async with sandbox.worker() as worker:
+        (ada,) = await worker.add_players(1)
+        commit = ServiceTransaction.commit
+
+        async def cut(transaction):
+            if is_stored:
+                await commit(transaction)
+            connection = transaction._owner
+            other = await sandbox.connect()
+            await other.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+            await other.close()
+            await connection.execute("SELECT 1" if is_stored else "COMMIT")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ServiceTransaction, "commit", cut)
+            answer = await worker.submit(ada, 5)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
+        assert "not known" in answer.json()["detail"]
+        assert await count(sandbox) == is_stored
+
+
+async def test_a_connection_that_dies_before_commit_is_replaced(sandbox, monkeypatch):
+    """Nothing can be stored before COMMIT is sent, so the batch is tried again."""
     async with sandbox.worker() as worker:
         (ada,) = await worker.add_players(1)
         store = Transactions._store
 
-        async def store_and_cut(self, connection, batch):
+        async def cut(self, connection, batch):
+            monkeypatch.setattr(Transactions, "_store", store)
+            connection.terminate()
             await store(self, connection, batch)
-            commit = connection.transaction
 
-            pid = connection.get_server_pid()
-            cut = await sandbox.connect()
-            # It dies while COMMIT is under way: the trigger waits for the very end.
-            await cut.execute("SELECT pg_terminate_backend($1)", pid)
-            await cut.close()
-            assert commit is not None
-
-        monkeypatch.setattr(Transactions, "_store", store_and_cut)
-        answer = await worker.submit(ada, 5)
-        assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
-        assert "not known" in answer.json()["detail"]
-        assert await count(sandbox) <= 1
+        monkeypatch.setattr(Transactions, "_store", cut)
+        assert (await worker.submit(ada, 5)).status_code == 200
+        assert await count(sandbox) == 1
 
 
 async def test_one_score_that_the_database_refuses_fails_alone(sandbox):

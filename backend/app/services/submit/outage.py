@@ -14,6 +14,10 @@ FORGOTTEN_SECONDS = 15.0
 SUDDEN_SECONDS = 2.0
 """A failure that is over sooner is a hiccup, of which the callers' 503 says enough."""
 
+CALM_SECONDS = 3.0
+"""A disk that is nearly full takes a score now and then. So an outage ends with a score that is
+stored when none has failed for this time."""
+
 _WORDS = (
     ("53100", "disk full"),
     ("25006", "database is read-only"),
@@ -26,7 +30,7 @@ _WORDS = (
 
 
 class Outage:
-    """Begins with a score that the database could not store, ends with one that it has stored."""
+    """Begins with a score that the database could not store, ends when it stores scores again."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -54,7 +58,7 @@ class Outage:
 
     def ended(self) -> None:
         """A transaction has been committed."""
-        if self._since is None:
+        if self._since is None or time.monotonic() - self._latest < CALM_SECONDS:
             return
         if self._is_told:
             log.warning("scores are stored again", after=round(time.monotonic() - self._since, 1))
