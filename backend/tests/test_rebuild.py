@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import redis
 
 from app.services.rank_index import rebuild as rebuilding
 from app.services.rank_index.index import IndexAway
@@ -254,3 +255,58 @@ async def test_a_first_index_waits_longer_for_a_long_transaction(sandbox, monkey
         assert (await own.index.state()).watermark.startswith(f"{event} ")
     await connection.close()
     await slow.close()
+
+
+async def test_a_chunk_that_redis_took_too_long_for_is_loaded_again(sandbox, monkeypatch):
+    """On a busy machine some chunk is always late: the build must not begin anew for it."""
+    monkeypatch.setattr(rebuilding, "CHUNK", 2)
+    monkeypatch.setattr(rebuilding, "LOAD_PAUSE", 0)
+    connection = await sandbox.connect()
+    players = await add_players(connection, 5)
+    for number, player in enumerate(players):
+        await play(connection, player, number)
+    async with parts(sandbox) as own:
+
+        async def late():
+            own.index.distrust("TimeoutError")
+            raise IndexAway
+
+        for at in (1, 3):
+            before_load(own.index, late, at=at)
+        assert await rebuild(own.index, own.engine) is Outcome.BUILT
+        await own.keeper.recover()
+        assert own.index.available
+        assert await order(own) == players[::-1]
+    await connection.close()
+
+
+async def test_a_build_is_not_used_if_redis_was_restarted_meanwhile(sandbox, servers, monkeypatch):
+    """A part of what was loaded may be lost, and no later look would find it."""
+    monkeypatch.setattr(rebuilding, "CHUNK", 2)
+    connection = await sandbox.connect()
+    players = await add_players(connection, 5)
+    for number, player in enumerate(players):
+        await play(connection, player, number)
+    async with parts(sandbox) as own:
+        await own.keeper.recover()
+        epoch = (await own.index.state()).epoch
+
+        async def restart():
+            servers.valkey.kill()
+            with sandbox.redis() as client:
+                while True:
+                    try:
+                        client.ping()
+                        break
+                    except redis.RedisError:
+                        await asyncio.sleep(0.05)
+
+        before_load(own.index, restart, at=2)
+        assert await rebuild(own.index, own.engine) is Outcome.SUPERSEDED
+        state = await own.index.state()
+        assert (state.epoch, state.building) == (epoch, "")
+        assert not own.index.available
+        await own.keeper.recover()
+        assert await rebuild(own.index, own.engine) is Outcome.BUILT
+        assert await order(own) == players[::-1]
+    await connection.close()

@@ -1,5 +1,7 @@
 """When the index is trusted, and what is told while it is not. Interleavings are forced."""
 
+import asyncio
+
 import pytest
 
 from app.services.rank_index.index import IndexAway
@@ -58,10 +60,12 @@ async def test_a_doubt_that_comes_during_recovery_stands(sandbox):
         await play(connection, ada, 5)
         own.index.distrust("a test")
         call_first(own.index, "apply", lambda: own.index.distrust("another doubt"))
-        await own.keeper.recover()
-        assert not own.index.available
-        await own.keeper.recover()
-        assert not own.index.available  # the same again: whatever the tail's call says is too old
+        for _ in range(2):
+            await own.keeper.recover()
+            assert not own.index.available
+            # Nor are those woken who wait for trust.
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(own.index.wait_trusted(), 0.01)
     await connection.close()
 
 
@@ -196,7 +200,8 @@ async def test_a_version_never_goes_back_with_a_new_epoch(sandbox):
         with sandbox.redis() as client:
             client.hset(own.index.state_key, "version", 500)
             client.hset(own.index.state_key, "building", "new")
-        assert await own.index.promote("new", 20, "20 1", Past())
+        run_id = own.index.run_id
+        assert await own.index.promote("new", 20, "20 1", Past(), run_id)
         state = await own.index.state()
         assert (state.epoch, state.version, state.building) == ("new", 500, "")
 

@@ -356,12 +356,16 @@ class RankIndex:
             condemned == epoch,
         )
 
-    async def promote(self, epoch: str, version: int, watermark: str, past: Past) -> str | None:
-        """Switches readers to the epoch that was built. The old epoch; None if superseded."""
+    async def promote(
+        self, epoch: str, version: int, watermark: str, past: Past, run_id: str
+    ) -> str | None:
+        """Switches readers to the epoch that was built on this run of the server. The old epoch;
+        None if another one is being built, or the server was restarted."""
         with self.asking():
             old = await self._scripts["promote"](
-                self.state_key, self.prefix, epoch, version, watermark, past.mark, past.lineage
-            )
+                self.state_key, self.prefix, epoch, version, watermark, past.mark, past.lineage,
+                run_id,
+            )  # fmt: skip
         return None if old == -1 else old.decode()
 
     async def settle(

@@ -1,7 +1,10 @@
 """Building the index anew from the folds, beside the old one and under full writing."""
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 
 import structlog
@@ -9,14 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import RawConnection, raw_connection
 from app.services import ledger
-from app.services.rank_index.index import IndexedFold, RankIndex
+from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
 from app.services.rank_index.past import Past, add_mark, has_mark, newest_mark, read_lineage
 from app.services.rank_index.tail import Mark, take_mark, wait_settled
 
 log = structlog.get_logger(__name__)
 
 LOCK_MS = 10_000
-CHUNK = 2_000
+CHUNK = 1_000
+LOAD_ATTEMPTS = 8
+LOAD_PAUSE = 0.3
 SETTLE_SECONDS = 1.0
 FIRST_SETTLES = 30
 """How often a first index waits so long: without a mark from before, all of the ledger would have
@@ -39,7 +44,7 @@ class Outcome(Enum):
     BUILT = "built"
     NOT_NEEDED = "not needed"
     BUSY = "another worker is at it"
-    SUPERSEDED = "another worker began anew"
+    SUPERSEDED = "another worker began anew, or Redis was restarted"
 
 
 class Lock:
@@ -97,30 +102,50 @@ async def rebuild(
         await lock.release()
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What was true when a build began, before it read any fold."""
+
+    epoch: str
+    run_id: str
+    lineage: str
+    mark: Mark
+    is_settled: bool
+
+
 async def _build(
     index: RankIndex, engine: AsyncEngine, lock: Lock, progress: Progress | None
 ) -> Outcome:
+    await forget_old_epochs(index)  # of builds that broke off
     epoch = secrets.token_hex(4)
     doubts = index.doubts
-    # From here on the writers fill the new epoch too; what was committed before, the scan sees.
-    with index.asking():
-        await index.client.hset(index.state_key, "building", epoch)
     try:
-        async with raw_connection(engine) as connection:
-            lineage = await read_lineage(connection)
-            mark = await take_mark(connection)
-            is_settled = await _wait_settled(connection, index, lock, mark)
+        begun = await _begin(index, engine, lock, epoch)
         players = await _load_all(index, engine, lock, progress)
-        if players is None or not await _promote(index, engine, epoch, mark, lineage, is_settled):
+        if players is None or not await _promote(index, engine, begun):
             log.info("rebuild superseded", board=index.board.slug)
+            await index.abandon(epoch, lock.token)
             return Outcome.SUPERSEDED
     except BaseException:
-        await index.abandon(epoch, lock.token)
+        with suppress(IndexAway):
+            await index.abandon(epoch, lock.token)
         raise
     log.info("index rebuilt", board=index.board.slug, epoch=epoch, players=players)
     index.trust(doubts)
     await forget_old_epochs(index)
     return Outcome.BUILT
+
+
+async def _begin(index: RankIndex, engine: AsyncEngine, lock: Lock, epoch: str) -> _Begun:
+    # From here on the writers fill the new epoch too; what was committed before, the scan sees.
+    with index.asking():
+        run_id = (await index.client.info("server"))["run_id"]
+        await index.client.hset(index.state_key, "building", epoch)
+    async with raw_connection(engine) as connection:
+        lineage = await read_lineage(connection)
+        mark = await take_mark(connection)
+        is_settled = await _wait_settled(connection, index, lock, mark)
+    return _Begun(epoch, run_id, lineage, mark, is_settled)
 
 
 async def _wait_settled(
@@ -149,8 +174,7 @@ async def _load_all(
             folds = await ledger.next_folds(connection, index.board.key, last, CHUNK)
         if not folds:
             return done
-        is_building = await index.load([IndexedFold(fold, b"") for fold, _ in folds])
-        if not is_building or not await lock.extend():
+        if not await _load(index, lock, [IndexedFold(fold, b"") for fold, _ in folds]):
             return None
         last = folds[-1][0].user_id
         done += len(folds)
@@ -158,18 +182,33 @@ async def _load_all(
             progress(done, total)
 
 
-async def _promote(
-    index: RankIndex, engine: AsyncEngine, epoch: str, mark: Mark, lineage: str, is_settled: bool
-) -> bool:
+async def _load(index: RankIndex, lock: Lock, folds: Sequence[IndexedFold]) -> bool:
+    """Loads a chunk, again if Redis did not answer in time: a busy server must not cost the whole
+    build. Loading twice does no harm. False if the build is superseded. Raises IndexAway."""
+    for attempt in range(LOAD_ATTEMPTS):
+        try:
+            return await index.load(folds) and await lock.extend()
+        except IndexAway:
+            if attempt == LOAD_ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(LOAD_PAUSE)
+    raise AssertionError
+
+
+async def _promote(index: RankIndex, engine: AsyncEngine, begun: _Begun) -> bool:
     async with raw_connection(engine) as connection:
-        if is_settled:
-            watermark = mark.watermark
+        if begun.is_settled:
+            watermark = begun.mark.watermark
             own = await add_mark(connection, index.board, watermark)
         else:
             # Some long transaction writes: the sweeps have to look at more than that.
             watermark, own = await newest_mark(connection, index.board)
     old = await index.promote(
-        epoch, mark.watermark.event_id, watermark.encode(), Past(own, lineage)
+        begun.epoch,
+        begun.mark.watermark.event_id,
+        watermark.encode(),
+        Past(own, begun.lineage),
+        begun.run_id,
     )
     return old is not None
 
