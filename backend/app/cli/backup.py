@@ -22,6 +22,7 @@ from app.cli.failures import CliError, load_settings, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import rebuild_all, verify_all
 from app.cli.pg_tools import find_tool, run_tool
+from app.cli.priority import yield_to_others
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.embedded.folder import DataFolder
@@ -41,6 +42,7 @@ def backup(file: File, data: DataOption = DEFAULT_DATA) -> None:
         if not file.absolute().parent.is_dir():
             raise CliError(f"there is no folder {file.absolute().parent}")
         with reached(data) as settings:
+            yield_to_others()
             _write(file, settings)
         typer.echo(f"{file}: {decimal(file.stat().st_size)}")
 

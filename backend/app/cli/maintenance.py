@@ -14,6 +14,7 @@ from app.cli.backing import reached
 from app.cli.database import WAIT_SECONDS, prepare_database
 from app.cli.failures import CliError, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
+from app.cli.priority import yield_to_others
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.logging import configure_logging
@@ -48,6 +49,7 @@ def verify(data: DataOption = DEFAULT_DATA) -> None:
     """Compare ledger, folds and index; prints what differs, exit code 1 if anything does."""
     with one_clear_line(), reached(data) as settings:
         configure_logging("warning")
+        yield_to_others()
         found = asyncio.run(verify_all(settings))
         typer.echo(f"{found:,} difference{'' if found == 1 else 's'}." if found else "All agree.")
     sys.exit(1 if found else 0)

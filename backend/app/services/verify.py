@@ -1,10 +1,12 @@
 """Proves the arrows: folds against the ledger, index against the folds. Changes nothing.
 
-Safe while the service runs: the ledger and the folds are compared in one snapshot, and what
-differs in the index is looked at again, because a score may be on its way.
+Safe while the service runs: a player's ledger and folds are compared in one snapshot, and what
+differs in the index is looked at again, because a score may be on its way. The work is done in
+small steps on a connection of its own, with a rest after each, so that scores go on beside it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import asyncpg
@@ -24,9 +26,13 @@ from app.services.rank_index.keys import encode_member
 Report = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
-PLAYERS = 20_000
+PLAYERS = 2_000
 """Players whose ledger is folded again in one query."""
-CHUNK = 2_000
+EVENTS = 100_000
+"""Event ids that are looked through for repeated ones in one query."""
+CHUNK = 500
+"""Players who are looked up in the index in one call."""
+MAX_REST_SECONDS = 1.0
 LOOKS = 5
 LOOK_SECONDS = 1.0
 """An index that is one sweep behind (2 s by default) is late, not wrong."""
@@ -72,9 +78,27 @@ SELECT greatest((SELECT max(id) FROM users), (SELECT max(user_id) FROM leaderboa
                 (SELECT max(user_id) FROM game_sessions), 0)
 """
 
+_LAST_EVENT = "SELECT last_value FROM event_id_seq"
+
 _REPEATED_IDS = """
-SELECT id, count(*) AS times FROM game_sessions GROUP BY id HAVING count(*) > 1 LIMIT 100
+SELECT id, count(*) AS times FROM game_sessions WHERE id > $1 AND id <= $2
+GROUP BY id HAVING count(*) > 1 LIMIT 100
 """
+
+# A parallel query would take the cores that scores need, and compiling costs more than it saves.
+_MODEST = "SET jit = off; SET max_parallel_workers_per_gather = 0"
+
+
+class Pace:
+    """Rests after each step for as long as the step took: half of the time is for others."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def rest(self) -> None:
+        took = time.monotonic() - self._began
+        await asyncio.sleep(min(took, MAX_REST_SECONDS))
+        self._began = time.monotonic()
 
 
 async def verify(settings: Settings, report: Report, progress: Progress | None = None) -> int:
@@ -100,22 +124,29 @@ async def verify(settings: Settings, report: Report, progress: Progress | None =
 
 
 async def _check_ids(engine: AsyncEngine, report: Report) -> int:
+    found, pace = 0, Pace()
     async with raw_connection(engine) as connection:
-        repeated = await connection.fetch(_REPEATED_IDS, timeout=600)
-    for row in repeated:
-        report(f"ledger: session {row['id']} is there {row['times']} times")
-    return len(repeated)
+        await connection.execute(_MODEST)
+        last = await connection.fetchval(_LAST_EVENT)
+        # The last step also looks at ids beyond the sequence, of which there should be none.
+        starts = range(0, last + 1, EVENTS)
+        for after in starts:
+            upto = after + EVENTS if after != starts[-1] else 2**63 - 1
+            repeated = await connection.fetch(_REPEATED_IDS, after, upto, timeout=600)
+            for row in repeated:
+                report(f"ledger: session {row['id']} is there {row['times']} times")
+            found += len(repeated)
+            await pace.rest()
+    return found
 
 
 async def _check_folds(
     engine: AsyncEngine, board: BoardSeason, report: Report, progress: Progress | None
 ) -> int:
-    found = 0
+    found, pace = 0, Pace()
     modes = None if board.game_modes is None else sorted(board.game_modes)
-    async with (
-        raw_connection(engine) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with raw_connection(engine) as connection:
+        await connection.execute(_MODEST)
         last = await connection.fetchval(_LAST_PLAYER)
         for after in range(0, last, PLAYERS):
             upto = min(after + PLAYERS, last)
@@ -127,6 +158,7 @@ async def _check_folds(
             found += len(rows)
             if progress is not None:
                 progress(upto, 2 * last)
+            await pace.rest()
     return found
 
 
@@ -139,7 +171,7 @@ async def _check_index(
     progress: Progress | None,
 ) -> int:
     index = RankIndex(client, settings, board)
-    found, after = 0, 0
+    found, after, pace = 0, 0, Pace()
     try:
         async with raw_connection(engine) as connection:
             last = await connection.fetchval(_LAST_PLAYER)
@@ -154,6 +186,7 @@ async def _check_index(
                 found += len(differing)
                 if progress is not None:
                     progress(last + after, 2 * last)
+                await pace.rest()
             found += await _check_count(connection, index, report)
     except IndexAway as error:
         report(f"index: {board.slug}: {error}")
