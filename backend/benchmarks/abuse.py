@@ -68,13 +68,17 @@ def _measure(job: polite.Job) -> Result:
 def _beside(
     service: Service, kind: str, address: str, job: polite.Job, sent_away: list[int]
 ) -> Result:
-    with _attack(attackers.Job(kind, service.port, ATTACKS[kind][1], address), sent_away):
+    told: list[attackers.Report] = []
+    with attacked(attackers.Job(kind, service.port, ATTACKS[kind][1], address), told):
         time.sleep(RAMP_SECONDS)
-        return _measure(job)
+        found = _measure(job)
+    sent_away.append(told[0].done)
+    return found
 
 
 @contextmanager
-def _attack(job: attackers.Job, sent_away: list[int]) -> Iterator[None]:
+def attacked(job: attackers.Job, told: list[attackers.Report]) -> Iterator[None]:
+    """An attack for as long as the block lasts; then `told` has its report."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.attackers"],
         cwd=BACKEND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -88,7 +92,7 @@ def _attack(job: attackers.Job, sent_away: list[int]) -> Iterator[None]:
             raise BenchmarkError("the attackers ended early; see their errors above")
         yield
         process.stdin.close()
-        sent_away.append(int(process.stdout.readline() or 0))
+        told.append(attackers.Report(**json.loads(process.stdout.readline())))
     finally:
         process.kill()
         process.wait()

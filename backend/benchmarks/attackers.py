@@ -11,15 +11,20 @@ import random
 import socket
 import string
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 import uvloop
 
+from benchmarks.floods import FLOODS
 from benchmarks.websocket import handshake
 
 PAUSE = 10.0
 """Seconds before what was closed comes back: 5,000 sockets are 500 attempts a second."""
 
+PAUSE_OF_FLOOD = 0.05
+ANSWER_SECONDS = 30.0
 CONNECTING = 100
 GREETED = b"HTTP/1.1 101"
 
@@ -32,6 +37,17 @@ class Job:
     port: int
     size: int
     address: str
+    token: str = ""
+    """Of a player, for floods that need one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`done`: connections that were closed, sockets refused, keys tried. `answers` to floods, by
+    status; 0 where the connection ended without one."""
+
+    done: int
+    answers: dict[str, int]
 
 
 class Attack:
@@ -40,7 +56,7 @@ class Attack:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.done = 0
-        """Connections that were closed, sockets refused, keys tried."""
+        self.answers: Counter[int] = Counter()
         self._connecting = asyncio.Semaphore(CONNECTING)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -63,11 +79,12 @@ class Attack:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 reader, writer = await self.connect()
                 try:
-                    await ATTACKS[self.job.kind](self, reader, writer)
+                    await ATTACKS.get(self.job.kind, Attack.flood)(self, reader, writer)
                 finally:
                     writer.close()
             self.done += 1
-            await asyncio.sleep(PAUSE * (0.5 + random.random()))
+            pause = PAUSE_OF_FLOOD if self.job.kind in FLOODS else PAUSE
+            await asyncio.sleep(pause * (0.5 + random.random()))
 
     async def drip(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A request that never ends, a header a second."""
@@ -98,6 +115,41 @@ class Attack:
             await reader.readexactly(int(head[at : head.index(b"\r", at)]))
             self.done += 1
 
+    async def flood(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request after the other, as fast as they are answered, on one connection."""
+        _, requests = FLOODS[self.job.kind]
+        while True:
+            answer = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+            try:
+                is_whole = await self._send(writer, requests(self.job.token), answer)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    head = await answer
+            except (OSError, asyncio.IncompleteReadError):
+                self.answers[0] += 1
+                raise
+            finally:
+                answer.cancel()
+            self.answers[int(head[9:12])] += 1
+            if not is_whole or b"connection: close" in head:
+                return
+            at = head.find(b"content-length: ") + 16
+            if at > 15:
+                await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+
+    async def _send(
+        self,
+        writer: asyncio.StreamWriter,
+        pieces: Iterable[bytes],
+        answer: "asyncio.Future[bytes]",
+    ) -> bool:
+        """Sends until all is sent, or an answer has come: False."""
+        for piece in pieces:
+            if answer.done():
+                return False
+            writer.write(piece)
+            await writer.drain()
+        return True
+
 
 ATTACKS = {"loris": Attack.drip, "sockets": Attack.idle, "keys": Attack.guess}
 
@@ -111,7 +163,12 @@ async def attack(job: Job) -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(ended), sys.stdin)
     await ended.read()
-    print(run.done, flush=True)
+    print(
+        json.dumps(
+            asdict(Report(run.done, {str(status): count for status, count in run.answers.items()}))
+        ),
+        flush=True,
+    )
     for task in tasks:
         task.cancel()
     # Without waiting for thousands of farewells.

@@ -16,6 +16,7 @@ MEASURES = (
     "light",
     "auth",
     "abuse",
+    "attacks",
 )
 QUICK_PLAYERS = (5_000,)
 
@@ -32,6 +33,8 @@ class Options:
     json: Path
     keep: Path | None
     quick: bool
+    attack_seconds: float
+    """How long each flood lasts."""
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -48,6 +51,9 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--quick", action="store_true", help="small and short: a smoke test")
     parser.add_argument("--seconds", type=float, help="of one measure in one round (default: 3)")
     parser.add_argument("--rounds", type=int, help="of which the median counts (default: 3)")
+    parser.add_argument(
+        "--attack-seconds", type=float, help="of each flood of `attacks` (default: 300)"
+    )
     parser.add_argument("--watchers", type=int, help="sockets in the fan-out (default: 10000)")
     parser.add_argument("--only", type=_names, default=frozenset(MEASURES), help=",".join(MEASURES))
     parser.add_argument("--json", type=Path, default=Path("bench-results.json"), metavar="PATH")
@@ -63,6 +69,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         given.json.absolute(),
         None if given.keep is None else given.keep.absolute(),
         quick,
+        given.attack_seconds or (3.0 if quick else 300.0),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BACKEND = Path(__file__).parents[1]
 HEALTH = "/api/leaderboard/health"
@@ -31,6 +32,8 @@ class Service:
     workers: int
     ready_after: float
     path: str = HEALTH
+    pid: int = 0
+    """Of the process whose children the workers are."""
 
 
 def get(port: int, path: str, method: str = "GET", body: str | None = None) -> tuple[int, bytes]:
@@ -40,6 +43,21 @@ def get(port: int, path: str, method: str = "GET", body: str | None = None) -> t
         connection.request(method, path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def post_json(port: int, path: str, key: str, body: object) -> Any:  # noqa: ANN401
+    """The answer to a request with a key. Raises BenchmarkError."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        connection.request("POST", path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise BenchmarkError(f"{path}: {answer.status} {text.decode()}")
+        return json.loads(text)
     finally:
         connection.close()
 
@@ -64,7 +82,7 @@ def serve(
     command += ["--no-access-log", "--log-level", "warning", *arguments]
     log = folder / f"{app.partition(':')[0]}-{port}.log"
     # A folder without a `.env`, so that no developer's settings get into the figures.
-    environment = {**os.environ, **env, "PYTHONPATH": str(BACKEND), "LOG_LEVEL": "warning"}
+    environment = {**os.environ, "LOG_LEVEL": "warning", **env, "PYTHONPATH": str(BACKEND)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT,
@@ -72,7 +90,7 @@ def serve(
         )  # fmt: skip
     try:
         ready_after = _wait_ready(process, port, health, log)
-        yield Service(port, workers, ready_after, health)
+        yield Service(port, workers, ready_after, health, process.pid)
     finally:
         _stop(process)
 

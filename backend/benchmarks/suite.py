@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 import redis
 
 from benchmarks.abuse import measure_abuse
+from benchmarks.attacks import measure_attacks
 from benchmarks.bench import Bench
 from benchmarks.closed import measure_auth
 from benchmarks.fanout import measure_fanout
@@ -50,6 +51,8 @@ def run_size(bench: Bench, players: int, *, smallest: bool, largest: bool) -> No
             measure_fanout(bench, world)
         if smallest and bench.wanted("abuse"):
             measure_abuse(bench, world)
+        if smallest and bench.wanted("attacks"):
+            measure_attacks(bench, world)
 
 
 def _run_with(

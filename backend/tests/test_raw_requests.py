@@ -11,6 +11,7 @@ from app.api.connections import Connections
 from app.api.head import MAX_TARGET
 from app.api.http_protocol import Patience
 from app.core.config import Settings
+from benchmarks.floods import FLOODS
 from tests.access_helpers import CLOSED
 from tests.conftest import Sandbox, serve
 
@@ -121,6 +122,35 @@ async def test_what_follows_a_body_has_a_bound(there):
     pieces = [SUBMIT + CHUNKED, b"2\r\n{}\r\n0\r\nX-Late: ", *([b"x" * 30_000] * 20)]
     status, _ = await ask(address, *pieces, until_end=True)
     assert status in (0, 413, 422, 431)
+
+
+async def test_an_answered_body_is_not_read_to_its_end(there):
+    """Who sends on is cut off, with time to read the answer."""
+    address, _ = there
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    answer = asyncio.create_task(reader.readline())
+    writer.write(SUBMIT + CHUNKED)
+    sent, chunk = 0, b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    with pytest.raises((ConnectionError, TimeoutError)):
+        async with asyncio.timeout(5):
+            while sent < 200_000_000:
+                writer.write(chunk)
+                await writer.drain()
+                sent += len(chunk)
+    assert sent < 30_000_000  # what the buffers of the system take
+    assert (await answer).startswith(b"HTTP/1.1 413 ")
+    writer.close()
+
+
+async def test_a_body_in_pieces_without_end(there):
+    """Each costs a call, so their number has a bound, and the longest body fits into it."""
+    address, _ = there
+    pieces = b"1\r\n \r\n" * 6_000 + b"0\r\n\r\n"
+    batch = SUBMIT.replace(b"submit", b"submit/batch", 1) + CHUNKED
+    assert (await ask(address, batch, pieces, until_end=True))[0] in (0, 413)
+    chunks = (b"400\r\n" + b" " * 1_024 + b"\r\n") * 970 + b"0\r\n\r\n"
+    assert (await ask(address, batch + chunks))[0] == 422
 
 
 async def test_a_body_that_is_cut_off_never_counts(there):
@@ -274,3 +304,19 @@ async def test_head_over_the_wire_has_no_body(there):
     assert answer.endswith(b"\r\n\r\n")
     length = get[1].partition(b"content-length: ")[2].split(b"\r")[0]
     assert b"content-length: " + length in answer
+
+
+FLOOD_ANSWERS = {
+    "newline": 400, "fields": 413, "faults": 422, "handshakes": 400, "queries": 414, "pages": 200,
+    "document": 200, "health": 200, "history": 404, "path": 414, "short path": 404,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_what_floods_send_is_answered(there, kind):
+    """One request of each; the benchmark `attacks` sends them for minutes."""
+    address, _ = there
+    pieces = [each for _, each in zip(range(3), FLOODS[kind][1]("no token"), strict=False)]
+    status, _ = await ask(address, *pieces, until_end=kind == "handshakes")
+    # Another test may have given the player a score.
+    assert status == FLOOD_ANSWERS[kind] or (kind, status) == ("history", 200)

@@ -29,6 +29,12 @@ from app.core.errors import AppError
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers, and of what follows its body."""
+MAX_PIECES = 4_096
+"""Of one body: a piece costs a call, however short it is."""
+MAX_DISCARDED = 256 * 1024
+"""Bytes of a body that are read after its request was answered without them."""
+LINGER_SECONDS = 1.0
+"""For a client that still sends to read its answer, before the connection is cut."""
 MAX_HEADERS = 100
 MAX_UPGRADE_LINE = 8_000
 """Bytes of a header of a handshake. The WebSocket library takes lines of 8 kB."""
@@ -40,6 +46,7 @@ _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
 BAD_HANDSHAKE = _REFUSAL % b"400 Bad Request"
 TOO_MANY_CONNECTIONS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
+BODY_TOO_LARGE = _REFUSAL % b"413 Content Too Large"
 HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
 NO_SOCKET = {
     HTTPStatus.TOO_MANY_REQUESTS: _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5",
@@ -130,6 +137,8 @@ class PatientProtocol(HttpToolsProtocol):
         """Whether a request ended in that piece of data."""
         self._after_body = 0
         """Bytes since the last piece of a body."""
+        self._pieces = self._discarded = 0
+        """Of the body: its pieces, and its bytes that came after the answer."""
         self._address: str | None = None
         """For whom the connection is counted, while it is."""
         self._timer: TimerHandle | None = None
@@ -165,6 +174,8 @@ class PatientProtocol(HttpToolsProtocol):
             self._address = None
 
     def data_received(self, data: bytes) -> None:
+        if self._awaited is Awaited.BODY and self._is_answered() and not self._discard(data):
+            return
         self._data_bytes = len(data)
         self._ends_in_data = False
         self._most_bytes += len(data)
@@ -189,11 +200,24 @@ class PatientProtocol(HttpToolsProtocol):
             # Blank lines between requests have just ended uvicorn's own timer.
             self._set_timer(self._patience.head, self._give_up)
 
+    def _discard(self, data: bytes) -> bool:
+        """Whether to read on in a body whose request was answered without all of it. Where not,
+        the connection ends, after a while in which the client may read its answer."""
+        self._discarded += len(data)
+        if self._discarded <= MAX_DISCARDED:
+            return True
+        self.transport.pause_reading()
+        self._set_timer(LINGER_SECONDS, self.transport.abort)
+        return False
+
+    def _is_answered(self) -> bool:
+        """Whether the latest request was answered."""
+        return self.cycle is not None and self.cycle.response_complete
+
     def _is_idle_untimed(self) -> bool:
         return (
             self._awaited is Awaited.NOTHING
-            and self.cycle is not None
-            and self.cycle.response_complete
+            and self._is_answered()
             and self.timeout_keep_alive_task is None
             and self._timer is None
         )
@@ -246,7 +270,8 @@ class PatientProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and self._should_upgrade() and self._is_bad_handshake():
             self._reject(BAD_HANDSHAKE)
             return
-        self._awaited, self._new_stage, self._after_body = Awaited.BODY, True, 0
+        self._awaited, self._new_stage = Awaited.BODY, True
+        self._after_body = self._pieces = self._discarded = 0
         super().on_headers_complete()
         if not self._patience.keeps_alive and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -274,8 +299,13 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._after_body = 0
-        if not self.transport.is_closing():
-            super().on_body(body)
+        self._pieces += 1
+        if self.transport.is_closing():
+            return
+        if self._pieces > MAX_PIECES:
+            self._refuse(BODY_TOO_LARGE)
+            return
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self.transport.is_closing():
