@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     """Whether whoever asks may become a player, and sign in as that player."""
 
     max_body_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
-    """Of a request; beyond, 413."""
+    """Bytes of a batch; beyond, 413. Other bodies have smaller bounds of their own."""
     max_batch: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     """Scores in one call of submit/batch."""
     max_limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
