@@ -132,20 +132,27 @@ async def test_a_tail_that_is_too_long_for_a_sweep_is_too(sandbox):
     await connection.close()
 
 
-async def test_an_outage_of_postgresql_is_no_reason_to_rebuild(sandbox):
+async def test_an_outage_of_postgresql_is_no_reason_to_rebuild(sandbox, monkeypatch):
     """Nothing answers at all, so the tail's length has nothing to do with it."""
     async with parts(sandbox) as own:
         await own.keeper.recover()
         epoch = (await own.index.state()).epoch
         own.index.distrust("a test")
+        engine = own.keeper._engine
         nowhere = create_engine(
             own.settings.model_copy(
                 update={"database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"}
             )
         )
-        own.keeper._engine, engine = nowhere, own.keeper._engine
-        with pytest.raises(OSError):
-            await own.keeper.recover()
+
+        async def frozen(*_):
+            own.keeper._engine = nowhere
+            raise TimeoutError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keeping, "read_tail", frozen)
+            with pytest.raises(OSError):
+                await own.keeper.recover()
         own.keeper._engine = engine
         await own.keeper.recover()
         assert own.index.available
