@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.services.rank_index import follower as follower_module
 from tests.test_live import join, post, until, watching
 
 
@@ -179,8 +180,10 @@ async def test_a_page_shows_an_own_score_though_another_looked_before_it(sandbox
         assert [row["user_id"] for row in await after] == [bo, ada]
 
 
-async def test_own_pages_beside_batches_of_another_worker(sandbox):
-    """No pause between a score and the page, and none between two scores."""
+async def test_own_pages_beside_batches_of_another_worker(sandbox, monkeypatch):
+    """No pause between a score and the page, and none between two scores. The stream is read two
+    steps at a time."""
+    monkeypatch.setattr(follower_module, "READ_COUNT", 2)
     async with sandbox.worker() as one, sandbox.worker() as two:
         ada, *others = await one.add_players(12)
         stop = asyncio.Event()

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 
+from app.services.verify import verify
 from app.websocket import hub as hub_module
 from app.websocket import joining
 from app.websocket.client import Client
@@ -157,7 +158,7 @@ async def test_after_a_loss_of_trust_everybody_gets_a_snapshot_before_an_update(
             return found
 
         monkeypatch.setattr(joining.Joining, "look_up", look_up_beside_scores)
-        for _ in range(3):
+        for _ in range(2):
             for watcher in watchers:
                 watcher.frames.clear()
             sandbox.forget_index()
@@ -258,3 +259,38 @@ async def test_steps_that_no_broadcast_tells_do_not_pile_up(sandbox, monkeypatch
         async with asyncio.timeout(5):
             while [frame["type"] for frame in client.outbox.frames].count("snapshot") < 2:
                 await asyncio.sleep(0.01)
+
+
+async def test_ids_whose_last_byte_is_zero_and_versions_beyond_32_bits(sandbox):
+    """Both sequences are set there; everything that packs and unpacks them meets them."""
+    connection = await sandbox.connect()
+    await connection.execute("SELECT setval('event_id_seq', 1099511627773)")
+    sequence = await connection.fetchval("SELECT pg_get_serial_sequence('users', 'id')")
+    await connection.execute(f"SELECT setval('{sequence}', 256 * 8000000 - 2)")
+    await connection.close()
+    async with (
+        sandbox.serve(live_tick=0.01) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+        AsyncExitStack() as stack,
+    ):
+        players = await join(client, 4)
+        assert 256 * 8_000_000 in players
+        watchers = {
+            player: await stack.enter_async_context(watching(address, player)) for player in players
+        }
+        await until(lambda: all(watcher.frames for watcher in watchers.values()))
+        for number, player in enumerate(players * 3):
+            await post(client, player, 10 - number % 5)
+        page = (await client.get("/api/leaderboard/top")).json()
+        assert page["version"] > 2**40
+        ranks = {row["user_id"]: row["rank"] for row in page["entries"]}
+        await until(lambda: {each: watcher.rank for each, watcher in watchers.items()} == ranks)
+        await until(lambda: all(each.top == page["entries"] for each in watchers.values()))
+        around = (await client.get(f"/api/leaderboard/around/{players[1]}?radius=5")).json()
+        assert around["entries"] == page["entries"]
+        for player in players:
+            assert (await client.get(f"/api/leaderboard/rank/{player}")).json()["rank"] == (
+                ranks[player]
+            )
+    found: list[str] = []
+    assert await verify(sandbox.settings, found.append) == 0, found

@@ -35,6 +35,11 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
+SECONDS_TO_HEAR = 5.0
+"""For a client to read what was sent before its close frame."""
+SECONDS_FOR_THE_SLOW = 1.0
+"""The same, for a client that reads too slowly anyway."""
+
 _CODES = {
     401: Close.UNAUTHENTICATED,
     403: Close.FORBIDDEN,
@@ -161,7 +166,8 @@ async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: in
             allowance = min(per_second, allowance + (now - refilled) * per_second) - 1
             refilled = now
             if allowance < 0:
-                await websocket.close(Close.TOO_MANY_MESSAGES, "too many messages")
+                client.dismiss(Close.TOO_MANY_MESSAGES, "too many messages")
+                await _dismiss(websocket, client)
                 return
             if _is_ping(message):
                 offer(client.outbox, frames.PONG % hub.standings.follower.position)
@@ -170,12 +176,17 @@ async def _listen(websocket: WebSocket, client: Client, hub: Hub, per_second: in
 
 
 async def _dismiss(websocket: WebSocket, client: Client) -> None:
-    """Says why, if there is still room to say it; a buffer that is stuck is given up."""
+    """Says why. A client that reads slowly has a while to hear it, then is given up."""
+    client.outbox.make_way()
     try:
         async with asyncio.timeout(1):
             await websocket.close(*client.why)
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
         client.outbox.drop()
+        return
+    slow = client.why[0] is Close.TOO_SLOW
+    wait = SECONDS_FOR_THE_SLOW if slow else SECONDS_TO_HEAR
+    asyncio.get_running_loop().call_later(wait, client.outbox.drop)
 
 
 def _short(reason: str) -> str:

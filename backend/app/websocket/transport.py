@@ -132,6 +132,9 @@ class Outbox(Protocol):
         """Takes frames, as payloads and as the same on the wire; False if the client is too
         slow to be given more."""
 
+    def make_way(self) -> None:
+        """Lets a close frame out at once, behind whatever the client has not read yet."""
+
     def drop(self) -> None:
         """Gives the connection up, whatever is still in its buffers."""
 
@@ -151,6 +154,9 @@ class DirectOutbox:
             return False
         self._transport.write(wired)
         return True
+
+    def make_way(self) -> None:
+        self._protocol.writable.set()
 
     def drop(self) -> None:
         self._transport.abort()
@@ -173,6 +179,9 @@ class PlainOutbox:
             self._size += len(payload)
             self._waiting.put_nowait(payload)
         return True
+
+    def make_way(self) -> None:
+        """The server behind ASGI has its own order."""
 
     def drop(self) -> None:
         self._task.cancel()

@@ -62,7 +62,7 @@ export function watchBoard(watch: Watch): () => void {
       const before = useLive.getState();
       const next = applyFrame(before.state, frame);
       if (next === GAP) {
-        socket.reconnect();
+        socket.resume();
         return;
       }
       const now = Date.now();

@@ -254,6 +254,22 @@ test.each<[string, () => void]>([
   expect(frames).toEqual([]);
 });
 
+test.each([0, 1])("after a gap it comes back at a moment of its own", (random) => {
+  vi.spyOn(Math, "random").mockReturnValue(random);
+  FakeWebSocket.last.open();
+  socket.resume();
+  expect(FakeWebSocket.all[0]?.state).toBe("closed");
+  expect(now().phase).toBe("waiting");
+  vi.advanceTimersByTime(random ? 499 : 249);
+  expect(attempts()).toBe(1);
+  vi.advanceTimersByTime(1);
+  expect(attempts()).toBe(2);
+  socket.stop();
+  socket.resume();
+  vi.advanceTimersByTime(60 * SECOND);
+  expect(attempts()).toBe(2);
+});
+
 test("what a dropped socket still says is not heard", () => {
   const { last: dropped } = FakeWebSocket;
   socket.reconnect();

@@ -83,7 +83,17 @@ export class LiveSocket {
     this.drop();
   }
 
-  /** Connects anew at once: after a gap, or because the reader asked for it. */
+  /**
+   * Connects anew after a gap, within half a second and at a moment of its own: what made the gap
+   * made it for all who watch.
+   */
+  resume(): void {
+    if (this.stopped) return;
+    this.drop();
+    this.wait();
+  }
+
+  /** Connects anew at once, because the reader asked for it. */
   reconnect(): void {
     if (this.stopped) return;
     this.drop();
