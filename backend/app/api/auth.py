@@ -61,6 +61,7 @@ async def make_player_token(
     if not profile.is_active:
         raise PlayerInactive(f"Player {body.user_id} is deactivated.")
     response.headers["Cache-Control"] = "no-store"
+    service.made_tokens.note(caller.actor, profile.user_id)
     return TokenAnswer(**_told(service.access.tokens.issue(profile.user_id, caller)))
 
 

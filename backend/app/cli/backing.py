@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from app.cli.failures import CliError, load_settings
 from app.core.config import Settings
 from app.core.embedded.folder import DataFolder
@@ -14,6 +16,8 @@ from app.services.service import OTHER_CONNECTIONS
 
 MIN_FREE_BYTES = 100 * 1024 * 1024
 """A new PostgreSQL with its first log segments takes some 60 MB."""
+
+SECRET_FILE = "auth_secret"  # noqa: S105 - a name
 
 SPARE_CONNECTIONS = 30
 """Beside the workers' pools: other commands, the superuser's reserve."""
@@ -60,12 +64,20 @@ def reached(data: Path) -> Iterator[Settings]:
         yield settings
     elif _is_served(data):
         _announce(EmbeddedServers(data))  # never started here: it only knows the sockets' names
-        yield load_settings()
+        yield _with_own_secret(load_settings(), data)
     elif not DataFolder(data).postgres.is_dir():
         raise CliError(f"there is no data in {data}: choose another --data, or serve first")
     else:
         with started(data, settings, workers=1):
-            yield load_settings()
+            yield _with_own_secret(load_settings(), data)
+
+
+def _with_own_secret(settings: Settings, data: Path) -> Settings:
+    """With the folder's secret, which seals the audit log, unless another one is set."""
+    path = data / SECRET_FILE
+    if settings.auth_secret or not path.is_file():
+        return settings
+    return settings.model_copy(update={"auth_secret": SecretStr(path.read_text().strip())})
 
 
 def _is_served(data: Path) -> bool:

@@ -21,6 +21,7 @@ from app.cli.backing import reached, started, uses_own_servers
 from app.cli.failures import CliError, load_settings, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import rebuild_all, verify_all
+from app.cli.mode import operator, record_act
 from app.cli.pg_tools import find_tool, run_tool
 from app.cli.priority import yield_to_others
 from app.core.config import Settings
@@ -28,6 +29,7 @@ from app.core.database import create_engine
 from app.core.embedded.folder import DataFolder
 from app.core.files import new_file, refuse_existing
 from app.core.logging import configure_logging
+from app.services.access.audit import Act
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
@@ -70,7 +72,7 @@ def restore(file: File, data: DataOption = DEFAULT_DATA) -> None:
                     "DATABASE_URL), and nothing is ever overwritten"
                 )
             _fill(file, settings)
-            differences = asyncio.run(_prove(settings))
+            differences = asyncio.run(_prove(settings, file))
     if differences:
         raise typer.Exit(1)
 
@@ -98,9 +100,11 @@ def _fill(file: Path, settings: Settings) -> None:
         )  # fmt: skip
 
 
-async def _prove(settings: Settings) -> int:
-    """Brings the data to this version's schema, builds the index, and compares everything."""
+async def _prove(settings: Settings, file: Path) -> int:
+    """Brings the data to this version's schema, builds the index, notes the restore in the audit
+    log, and compares everything."""
     await rebuild_all(settings)
+    await record_act(settings, Act(operator(), "restore", f"file:{file.name}", {}))
     found = await verify_all(settings)
     typer.echo(f"{found:,} differences." if found else "Restored. Ledger, boards and index agree.")
     return found

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.logging import configure_logging
 from app.core.redis import create_client
+from app.services.access.audit_check import Mark
 from app.services.boards import Boards
 from app.services.rank_index.index import IndexAway, RankIndex
 from app.services.rank_index.rebuild import Outcome
@@ -45,12 +46,24 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
         asyncio.run(rebuild_all(settings))
 
 
-def verify(data: DataOption = DEFAULT_DATA) -> None:
-    """Compare ledger, folds and index; prints what differs, exit code 1 if anything does."""
+def verify(
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="N:HASH", help="An entry of the audit log that was noted and must be there."
+        ),
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Compare ledger, folds and index; prints what differs, exit code 1 if anything does.
+
+    Prints the newest entry of the audit log as N:HASH. Note it somewhere else and give it to --at
+    the next time: this finds a log that was set back to an older state.
+    """
     with one_clear_line(), reached(data) as settings:
         configure_logging("warning")
         yield_to_others()
-        found = asyncio.run(verify_all(settings))
+        found = asyncio.run(verify_all(settings, _marks(at or [])))
         typer.echo(f"{found:,} difference{'' if found == 1 else 's'}." if found else "All agree.")
     sys.exit(1 if found else 0)
 
@@ -76,10 +89,25 @@ async def rebuild_all(settings: Settings) -> None:
         await engine.dispose()
 
 
-async def verify_all(settings: Settings) -> int:
+def _marks(given: Sequence[str]) -> list[Mark]:
+    """Raises CliError."""
+    try:
+        return [Mark.parse(each) for each in given]
+    except ValueError as error:
+        raise CliError(f"--at {error}") from error
+
+
+async def verify_all(settings: Settings, marks: Sequence[Mark] = ()) -> int:
     """How many differences there are, each told on standard output."""
     with progress_bar("comparing") as advance:
-        return await find_differences(settings, typer.echo, advance)
+        return await find_differences(
+            settings, typer.echo, advance, marks=marks, tell_newest=_tell_newest
+        )
+
+
+def _tell_newest(mark: Mark) -> None:
+    if mark.number:
+        typer.echo(f"Audit log: {mark}")
 
 
 @contextmanager

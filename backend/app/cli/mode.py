@@ -9,17 +9,18 @@ from pathlib import Path
 import structlog
 
 from app.cli import listening
+from app.cli.backing import SECRET_FILE, uses_own_servers
 from app.cli.failures import CliError, load_settings
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.files import new_file
+from app.services.access.audit import Act, record
 from app.services.access.callers import Scope
 from app.services.access.key_admin import KeyAdmin
+from app.services.access.sealing import Sealer
 from app.services.access.secret import BadSecretError, checked_secret
 
 log = structlog.get_logger(__name__)
-
-SECRET_FILE = "auth_secret"  # noqa: S105 - a name
 
 
 def choose(settings: Settings, host: str, data: Path, *, auth: bool) -> None:
@@ -38,6 +39,9 @@ def choose(settings: Settings, host: str, data: Path, *, auth: bool) -> None:
         )
     mode = told or ("closed" if exposed or auth else "open")
     if mode == "open":
+        own = data / SECRET_FILE
+        if own.exists() and not settings.auth_secret and uses_own_servers(settings):
+            os.environ["AUTH_SECRET_FILE"] = str(own.absolute())  # it seals the audit log
         log.info("open mode: everybody on this machine may do everything, others nothing")
     else:
         if auth and not settings.auth_secret:
@@ -65,13 +69,22 @@ async def first_admin_key(settings: Settings) -> str | None:
     """A key for whoever starts the first closed service on a database; None if there is one."""
     engine = create_engine(settings)
     try:
-        keys = KeyAdmin(engine)
+        keys = KeyAdmin(engine, Sealer.of(settings))
         if await keys.has_admin():
             return None
         made = await keys.create(
             "first admin", {Scope.ADMIN}, operator(), reason="made by serve --auth"
         )
         return made.text
+    finally:
+        await engine.dispose()
+
+
+async def record_act(settings: Settings, act: Act) -> None:
+    """Notes in the audit log what a command does."""
+    engine = create_engine(settings)
+    try:
+        await record(engine, act, Sealer.of(settings))
     finally:
         await engine.dispose()
 

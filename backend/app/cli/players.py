@@ -14,6 +14,7 @@ from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
 from app.core.config import MAX_USER_ID
 from app.core.errors import UnknownPlayer
+from app.services.access.sealing import Sealer
 from app.services.boards import Boards
 from app.services.erasure import Erased, Erasures
 from app.services.player_export import PlayerExports
@@ -34,10 +35,10 @@ PlayerArgument = Annotated[
 ]
 
 
-async def _erasures(engine: AsyncEngine) -> Erasures:
+async def _erasures(engine: AsyncEngine, sealer: Sealer) -> Erasures:
     """A running service brings the change to its index within its next sweep, as it does after a
     worker that died."""
-    players = Players(engine, await Boards.load(engine), StandingsByBoard([]))
+    players = Players(engine, await Boards.load(engine), StandingsByBoard([]), sealer)
     return Erasures(engine, players)
 
 
@@ -61,8 +62,8 @@ def erase(
         if not wanted:
             raise CliError("whom? Give ids, or --file with what `players erased` wrote")
 
-    async def do(engine: AsyncEngine) -> list[int]:
-        erasures = await _erasures(engine)
+    async def do(engine: AsyncEngine, sealer: Sealer) -> list[int]:
+        erasures = await _erasures(engine, sealer)
         unknown = []
         for user_id in wanted:
             try:
@@ -83,8 +84,8 @@ def erase(
 def erased(data: DataOption = DEFAULT_DATA) -> None:
     """List who was erased and when: keep it beside the backups, which still know these players."""
 
-    async def do(engine: AsyncEngine) -> list[Erased]:
-        return await (await _erasures(engine)).all()
+    async def do(engine: AsyncEngine, sealer: Sealer) -> list[Erased]:
+        return await (await _erasures(engine, sealer)).all()
 
     for each in on_database(data, do):
         typer.echo(f"{each.user_id} {each.erased_at.astimezone(UTC).isoformat(timespec='seconds')}")
@@ -94,7 +95,7 @@ def erased(data: DataOption = DEFAULT_DATA) -> None:
 def export(user_id: PlayerArgument, data: DataOption = DEFAULT_DATA) -> None:
     """Write all that is stored of a player to standard output, as JSON."""
 
-    async def do(engine: AsyncEngine) -> None:
+    async def do(engine: AsyncEngine, _sealer: Sealer) -> None:
         async for piece in await PlayerExports(engine, Sessions(engine)).open(user_id):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.write(b"\n")

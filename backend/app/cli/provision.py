@@ -17,6 +17,7 @@ from app.cli.mode import operator
 from app.core.files import new_file
 from app.services.access.callers import Scope
 from app.services.access.key_admin import KeyAdmin
+from app.services.access.sealing import Sealer
 
 RANDOM_BYTES = 36
 
@@ -128,8 +129,8 @@ def init(
     made again if its file is not there or holds a key that has ended.
     """
 
-    async def do(engine: AsyncEngine) -> tuple[bool, bool]:
-        keys = KeyAdmin(engine)
+    async def do(engine: AsyncEngine, sealer: Sealer) -> tuple[bool, bool]:
+        keys = KeyAdmin(engine, sealer)
         first = not await keys.has_admin()
         if first:
             await _make_key(keys, "first admin", Scope.ADMIN, key_file)

@@ -6,6 +6,7 @@ from app.core.database import raw_connection
 from app.core.errors import UnknownBoard
 from app.services.access import audit
 from app.services.access.audit import Act
+from app.services.access.sealing import UNSEALED, Sealer
 from app.services.boards import BoardRules
 
 _LOCK = """
@@ -18,8 +19,9 @@ _CHANGE = "UPDATE boards SET name = $2, client_submissions = $3, is_private = $4
 class BoardAdmin:
     """The boards as administrators handle them. `actor` is who does it, for the log."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, sealer: Sealer = UNSEALED) -> None:
         self._engine = engine
+        self._sealer = sealer
 
     async def change(
         self,
@@ -52,5 +54,5 @@ class BoardAdmin:
                 if old != new
             }
             act = Act(actor, "board.change", f"board:{slug}", changes, reason)
-            await audit.append(connection, act)
+            await audit.append(connection, act, self._sealer)
         return after

@@ -86,7 +86,7 @@ class Erasures:
                 kinds = ["deactivated", "erased"] if before.is_active else ["erased"]
                 folds = await self._players.note(connection, profile, kinds)
                 act = Act(actor, "player.erase", f"player:{user_id}", {}, reason)
-                await audit.append(connection, act)
+                await audit.append(connection, act, self._players.sealer)
         if is_new:
             await self._players.reindex(profile, folds)
             log.info("player erased", user_id=user_id)

@@ -24,6 +24,7 @@ from app.services import ledger
 from app.services.access import audit
 from app.services.access.audit import Act
 from app.services.access.callers import Caller, Kind
+from app.services.access.sealing import UNSEALED, Sealer
 from app.services.boards import Boards
 from app.services.fold import Fold
 from app.services.player_names import named
@@ -94,6 +95,7 @@ class Profile:
 
 async def _seal(
     connection: RawConnection,
+    sealer: Sealer,
     caller: Caller,
     before: ledger.Player,
     after: Profile,
@@ -108,7 +110,7 @@ async def _seal(
     if "renamed" in kinds:
         detail["username_hashes"] = [_hash_name(name, salt) for name in names]
     act = Act(caller.actor, "player.change", f"player:{after.user_id}", detail, reason)
-    number = await audit.append(connection, act)
+    number = await audit.append(connection, act, sealer)
     if "renamed" in kinds:
         await connection.execute(_NOTE_NAMES, number, after.user_id, salt, *names)
 
@@ -147,8 +149,15 @@ def _taken(error: asyncpg.UniqueViolationError, username: str | None) -> Excepti
 class Players:
     """The players' directory."""
 
-    def __init__(self, engine: AsyncEngine, boards: Boards, standings: StandingsByBoard) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        boards: Boards,
+        standings: StandingsByBoard,
+        sealer: Sealer = UNSEALED,
+    ) -> None:
         self._engine = engine
+        self.sealer = sealer
         self._boards = boards
         self._standings = standings
 
@@ -222,7 +231,7 @@ class Players:
             kinds = _kinds(before, profile)
             folds = await self.note(connection, profile, kinds) if kinds else {}
             if kinds or told:
-                await _seal(connection, caller, before, profile, kinds + told, reason)
+                await _seal(connection, self.sealer, caller, before, profile, kinds + told, reason)
         if kinds:
             await self.reindex(profile, folds)
             log.info("player changed", user_id=user_id, kinds=kinds)

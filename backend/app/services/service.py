@@ -18,9 +18,11 @@ from app.core.database import create_engine, is_away
 from app.core.redis import create_client
 from app.core.supervisor import Supervisor
 from app.services.access.access import Access
-from app.services.access.audit import AuditLog
+from app.services.access.audit import AuditLog, seal_newest
 from app.services.access.guests import Guests
 from app.services.access.key_admin import KeyAdmin
+from app.services.access.made_tokens import MadeTokens
+from app.services.access.sealing import Sealer
 from app.services.board_admin import BoardAdmin
 from app.services.boards import Boards
 from app.services.erasure import Erasures
@@ -83,6 +85,7 @@ class Service:
     access: Access
     keys: KeyAdmin
     audit: AuditLog
+    made_tokens: MadeTokens
     guests: Guests
     board_admin: BoardAdmin
     probe: Probe
@@ -100,6 +103,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         reads = create_engine(settings.model_copy(update={"database_pool_size": READ_CONNECTIONS}))
         stack.push_async_callback(reads.dispose)
         await _start_database(settings)
+        sealer = await _sealer_of(engine, settings)
         boards = await Boards.load(engine)
         supervisor = Supervisor()
         run = partial(_run, stack, supervisor)
@@ -144,17 +148,36 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         transactions = Transactions(engine, boards, window)
         writer = Writer(settings, transactions, Answers(boards, by_board))
         stack.push_async_callback(writer.close)
-        players = Players(engine, boards, by_board)
+        players = Players(engine, boards, by_board, sealer)
+        made_tokens = await stack.enter_async_context(_made_tokens(engine, sealer, supervisor))
         erasures, sessions = Erasures(engine, players), Sessions(reads)
         await run("erasures", erasures.keep_finished)
         yield Service(
             supervisor, settings, engine, client, boards, by_board, tuple(keepers),
             tuple(samplers), writer, players, Search(reads), erasures,
             PlayerExports(reads, sessions), Tiers(ladders), sessions,
-            Histories(reads), limits, Addresses(settings.trusted_proxies), access, KeyAdmin(engine),
-            AuditLog(engine), Guests(engine, players), BoardAdmin(engine),
+            Histories(reads), limits, Addresses(settings.trusted_proxies), access,
+            KeyAdmin(engine, sealer), AuditLog(engine), made_tokens, Guests(engine, players),
+            BoardAdmin(engine, sealer),
             await stack.enter_async_context(open_probe(settings, runs)),
         )  # fmt: skip
+
+
+async def _sealer_of(engine: AsyncEngine, settings: Settings) -> Sealer:
+    """What seals the audit log, its newest row included."""
+    sealer = Sealer.of(settings)
+    await seal_newest(engine, sealer)
+    return sealer
+
+
+@asynccontextmanager
+async def _made_tokens(
+    engine: AsyncEngine, sealer: Sealer, supervisor: Supervisor
+) -> AsyncIterator[MadeTokens]:
+    made = MadeTokens(engine, sealer)
+    async with supervisor.running("made tokens", made.run):
+        yield made
+    await made.write()
 
 
 async def _run(

@@ -17,7 +17,8 @@ from app.core.config import Settings
 from app.core.database import RawConnection, create_engine, raw_connection
 from app.core.redis import create_client
 from app.services import ledger
-from app.services.access.audit_check import check_audit
+from app.services.access.audit_check import Mark, check_audit
+from app.services.access.sealing import Sealer
 from app.services.boards import Boards, BoardSeason
 from app.services.fold import Fold
 from app.services.rank_index.index import IndexAway, RankIndex, Standing
@@ -101,10 +102,19 @@ class Pace:
         self._began = time.monotonic()
 
 
-async def verify(settings: Settings, report: Report, progress: Progress | None = None) -> int:
-    """Checks every board; each difference is told to `report`. How many there are.
+async def verify(
+    settings: Settings,
+    report: Report,
+    progress: Progress | None = None,
+    *,
+    marks: Sequence[Mark] = (),
+    tell_newest: Callable[[Mark], None] | None = None,
+) -> int:
+    """Checks every board and the audit log; each difference is told to `report`. How many there
+    are.
 
-    `progress` is told (players done, players in all) of the two passes together.
+    `progress` is told (players done, players in all) of the two passes together. `marks` are rows
+    of the audit log that must be there, and `tell_newest` is told the newest one.
     """
     engine = create_engine(settings)
     client = create_client(
@@ -112,7 +122,10 @@ async def verify(settings: Settings, report: Report, progress: Progress | None =
     )
     try:
         boards = await Boards.load(engine)
-        found = await check_audit(engine, report)
+        audit = await check_audit(engine, report, Sealer.of(settings), marks)
+        found = audit.faults
+        if tell_newest is not None:
+            tell_newest(audit.newest)
         found += await _check_ids(engine, report)
         for board in boards.open:
             found += await _check_folds(engine, board, report, progress)

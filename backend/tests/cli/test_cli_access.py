@@ -76,7 +76,7 @@ def test_a_secret_that_is_none(tmp_path, secret, why):
     file = tmp_path / "secret"
     file.write_text(f"{secret}\n")
     again = one_line(run(*arguments, AUTH_MODE="closed", AUTH_SECRET_FILE=str(file)))
-    assert why in again
+    assert (why if secret else "AUTH_SECRET_FILE has nothing in it") in again
     assert not secret or secret not in said + again
 
 
@@ -166,11 +166,22 @@ def test_keys_and_their_acts_beside_a_running_service(data):
             run("boards", "set", "nothing", "--private", "--data", data)
         )
         told = good(run("audit", "--data", data))
-        acts = [line.split()[4] for line in told.splitlines()[1:-1]]
-        assert acts == ["key.revoke", "key.rotate", "key.create", "key.create"]
+        *listed, _, newest = told.splitlines()[1:]
+        acts = [line.split()[4] for line in listed]
+        assert acts == ["token.make"] * acts.count("token.make") + [
+            "key.revoke", "key.rotate", "key.create", "key.create",
+        ]  # fmt: skip
         assert "It leaked." in told
         assert "os:" in told
-        assert good(run("verify", "--data", data)) == "All agree.\n"
+        # With the folder's secret, which has sealed what the service and the commands did.
+        assert good(run("verify", "--data", data)).splitlines()[-1] == "All agree."
+        kept = run("verify", "--at", newest, "--data", data)
+        assert f"Audit log: {newest}\n" in good(kept)
+        other = run("verify", "--at", newest[:-1] + "fg"[newest[-1] == "f"], "--data", data)
+        assert "NUMBER:HASH" in one_line(other)
+        noted = run("verify", "--at", f"99:{'0' * 64}", "--data", data)
+        assert noted.returncode == 1
+        assert "audit: row 99, which was noted, is not there" in noted.stdout
         assert eventually(lambda: ask(service, "/api/auth", new)[0] == 401, 1)
         assert service.end() == 0
         secret = (data / "auth_secret").read_text().strip()

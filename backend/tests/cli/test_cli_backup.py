@@ -52,7 +52,10 @@ def test_a_backup_brings_everything_back(data, tmp_path):
     assert restored.returncode == 0, restored.stderr
     assert "Ledger, boards and index agree." in restored.stdout
     verified = run("verify", "--data", new)
-    assert (verified.returncode, verified.stdout) == (0, "All agree.\n")
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.startswith("Audit log: ")
+    assert verified.stdout.endswith("\nAll agree.\n")
+    assert "restore" in run("audit", "--limit", 1, "--data", new).stdout
     with Service(new) as service:
         assert standings(service) == before
         answer = submit(service, nova["user_id"], -1)  # ids go on where they were

@@ -1,6 +1,7 @@
 """A game of a file counts once for good: repeated, broken off, grown or twice at once."""
 
 import asyncio
+import hashlib
 import json
 import signal
 import subprocess
@@ -104,6 +105,14 @@ async def test_a_file_repeated_and_grown(sandbox, database, tmp_path):
     assert grown.startswith("200 games came in with 0 new players, 2,500 were there already")
     assert await total(database) == (2_700, 2_700 * 2_701 // 2)
     assert "nothing was added" in await bring(sandbox, file)
+
+    acts = await database.fetch(
+        "SELECT subject, detail FROM audit_log WHERE action = 'import' ORDER BY id"
+    )
+    assert {row["subject"] for row in acts} == {"file:g.ndjson"}
+    details = [json.loads(row["detail"]) for row in acts]
+    assert sum(detail["games"] for detail in details) == 2_700
+    assert details[-1]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
     # Another beginning is another file.
     file.write_text(lines(2, 3))

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.cli.access.running import on_database, show
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.services.access.audit import AuditLog, Entry
+from app.services.access.sealing import Sealer
 
 
 def audit(
@@ -17,7 +18,7 @@ def audit(
 ) -> None:
     """Show the newest entries of the audit log; `leaderboard verify` checks all of it."""
 
-    async def do(engine: AsyncEngine) -> list[Entry]:
+    async def do(engine: AsyncEngine, _sealer: Sealer) -> list[Entry]:
         entries, _ = await AuditLog(engine).page(limit)
         return entries
 
@@ -40,4 +41,5 @@ def audit(
             for each in entries
         ],
     )
-    typer.echo(f"Entry {entries[0].id} seals all of them: {entries[0].hash.hex()}")
+    typer.echo("The newest one vouches for all of them. Note it elsewhere, for `verify --at`:")
+    typer.echo(f"{entries[0].id}:{entries[0].hash.hex()}")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.cli.access.running import ReasonOption, clean_option, on_database, show
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.mode import operator
+from app.services.access.sealing import Sealer
 from app.services.board_admin import BoardAdmin
 from app.services.boards import BoardProfile, BoardRules, Boards
 
@@ -20,7 +21,7 @@ app = typer.Typer(
 def list_boards(data: DataOption = DEFAULT_DATA) -> None:
     """List all boards with who may use them."""
 
-    async def do(engine: AsyncEngine) -> list[BoardProfile]:
+    async def do(engine: AsyncEngine, _sealer: Sealer) -> list[BoardProfile]:
         return (await Boards.load(engine)).profiles
 
     boards = on_database(data, do)
@@ -48,8 +49,8 @@ def set_rules(
 ) -> None:
     """Change who may use a board. Running services follow within a second."""
 
-    async def do(engine: AsyncEngine) -> BoardRules:
-        return await BoardAdmin(engine).change(
+    async def do(engine: AsyncEngine, sealer: Sealer) -> BoardRules:
+        return await BoardAdmin(engine, sealer).change(
             slug,
             operator(),
             name=name,

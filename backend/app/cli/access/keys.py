@@ -13,6 +13,7 @@ from app.schemas.access import MAX_KEY_DAYS, MAX_OVERLAP_SECONDS
 from app.services.access.callers import Scope
 from app.services.access.key_admin import KeyAdmin, KeyInfo, MadeKey
 from app.services.access.keys import MARK
+from app.services.access.sealing import Sealer
 
 DAY = 24 * 3_600
 MAX_NAME = 64
@@ -54,8 +55,8 @@ def create(
 ) -> None:
     """Make a key. It is printed once and stored nowhere."""
 
-    async def do(engine: AsyncEngine) -> MadeKey:
-        return await KeyAdmin(engine).create(
+    async def do(engine: AsyncEngine, sealer: Sealer) -> MadeKey:
+        return await KeyAdmin(engine, sealer).create(
             name,
             set(scope),
             operator(),
@@ -69,7 +70,7 @@ def create(
 @app.command("list")
 def list_keys(data: DataOption = DEFAULT_DATA) -> None:
     """List all keys, newest first, without their secrets."""
-    keys = on_database(data, lambda engine: KeyAdmin(engine).all())
+    keys = on_database(data, lambda engine, sealer: KeyAdmin(engine, sealer).all())
     if not keys:
         typer.echo("There are no keys.")
         return
@@ -102,8 +103,8 @@ def rotate(
 ) -> None:
     """Make a key that takes over from another, which ends when the overlap is over."""
 
-    async def do(engine: AsyncEngine) -> MadeKey:
-        admin = KeyAdmin(engine)
+    async def do(engine: AsyncEngine, sealer: Sealer) -> MadeKey:
+        admin = KeyAdmin(engine, sealer)
         old = await admin.find(key)
         return await admin.rotate(old.id, operator(), overlap=overlap, reason=reason)
 
@@ -114,8 +115,8 @@ def rotate(
 def revoke(key: KeyArgument, reason: ReasonOption = None, data: DataOption = DEFAULT_DATA) -> None:
     """End a key for good. Running services refuse it within a second."""
 
-    async def do(engine: AsyncEngine) -> KeyInfo:
-        admin = KeyAdmin(engine)
+    async def do(engine: AsyncEngine, sealer: Sealer) -> KeyInfo:
+        admin = KeyAdmin(engine, sealer)
         found = await admin.find(key)
         return await admin.revoke(found.id, operator(), reason=reason)
 

@@ -20,6 +20,7 @@ from app.core.database import create_engine
 from app.core.errors import AppError
 from app.core.logging import configure_logging
 from app.schemas.text import clean_line
+from app.services.access.sealing import Sealer
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ ReasonOption = Annotated[
 ]
 
 
-def on_database(data: Path, do: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+def on_database(data: Path, do: Callable[[AsyncEngine, Sealer], Awaitable[T]]) -> T:
     """What `do` returns, with the database of the running service, of DATABASE_URL, or of the
     data folder. What can't be done ends in one clear line."""
     with one_clear_line(), reached(data) as settings:
@@ -63,10 +64,10 @@ def on_database(data: Path, do: Callable[[AsyncEngine], Awaitable[T]]) -> T:
             raise CliError(error.detail) from error
 
 
-async def _run(settings: Settings, do: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+async def _run(settings: Settings, do: Callable[[AsyncEngine, Sealer], Awaitable[T]]) -> T:
     await prepare_database(settings)
     engine = create_engine(settings)
     try:
-        return await do(engine)
+        return await do(engine, Sealer.of(settings))
     finally:
         await engine.dispose()

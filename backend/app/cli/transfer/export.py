@@ -12,9 +12,11 @@ import asyncpg
 import typer
 
 from app.cli.backing import reached
+from app.cli.database import prepare_database
 from app.cli.failures import CliError, describe, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import progress_bar
+from app.cli.mode import operator, record_act
 from app.cli.transfer.formats import BYTE_ORDER_MARK, Format, RawJson, choose_format, encoder
 from app.core.config import Settings
 from app.core.database import create_engine
@@ -22,6 +24,7 @@ from app.core.errors import AppError
 from app.core.files import new_file, refuse_existing
 from app.core.logging import configure_logging
 from app.services import exports
+from app.services.access.audit import Act
 from app.services.access.callers import OPEN
 from app.services.boards import Boards
 
@@ -74,6 +77,8 @@ def export(
         configure_logging("warning")
         with reached(data) as settings, _opened(file) as out:
             out.write(BYTE_ORDER_MARK if bom else "")
+            if emails:
+                asyncio.run(_note_emails(settings, file))
             rows = asyncio.run(_export(settings, what, (board, season), emails, out, chosen))
         typer.echo(f"{file}: {rows:,} rows.", err=file == "-")
 
@@ -92,6 +97,13 @@ def _opened(file: str) -> Iterator[TextIO]:
         # Whoever read has seen enough. What is left must not be flushed at exit.
         sys.stdout = None
         raise typer.Exit(1) from None
+
+
+async def _note_emails(settings: Settings, file: str) -> None:
+    """That addresses are taken out is in the audit log before the first one is."""
+    await prepare_database(settings)
+    name = "standard output" if file == "-" else f"file:{Path(file).name}"
+    await record_act(settings, Act(operator(), "export.emails", name, {}))
 
 
 async def _export(

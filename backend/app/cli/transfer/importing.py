@@ -16,6 +16,7 @@ from app.cli.database import prepare_database
 from app.cli.failures import CliError, describe, one_clear_line
 from app.cli.folder import DEFAULT_DATA, DataOption
 from app.cli.maintenance import progress_bar
+from app.cli.mode import operator, record_act
 from app.cli.transfer.formats import Format, choose_format
 from app.cli.transfer.rejected import Rejected
 from app.cli.transfer.rows import COLUMNS, Reading, Row, check_header, read_rows
@@ -25,6 +26,7 @@ from app.core.database import create_engine
 from app.core.errors import AppError, DatabaseAway
 from app.core.logging import configure_logging
 from app.core.names import name_key
+from app.services.access.audit import Act
 from app.services.imported import Rows, begin, recognise
 from app.services.imports import BATCH, Game, Importer, look_up, settings_for_import
 from app.services.service import open_service
@@ -205,6 +207,10 @@ async def _store(settings: Settings, source: _Source, rejected: Rejected) -> str
                 rejected.add(bad)
         finally:
             await importer.close()
+            detail = {"sha256": file.digest.hex(), "games": stored, "rejected": rejected.count}
+            await record_act(
+                settings, Act(operator(), "import", f"file:{source.path.name}", detail)
+            )
     if there and not stored and file.imported_at is not None:
         return f"This file was imported on {file.imported_at:%Y-%m-%d %H:%M} UTC: nothing was added"
     return (

@@ -1,8 +1,10 @@
-"""The audit log: who did what to what, when and why. Append-only, each row sealed to the last.
+"""The audit log: who did what to what, when and why. Append-only, each row chained to the last.
 
 A row's hash is over all its fields and the hash of the row before, and `audit_head` has the
-newest number and hash. So a row that was altered, removed or moved is found, the newest too. The
-head's row is also the lock: acts are numbered one after the other, without a gap.
+newest number and hash. So a row that was altered, removed or moved is found. A seal (see
+`sealing.py`) is over the hash: no one without AUTH_SECRET can write a chain that passes. A log that
+was set back to an older state is found by a number and hash that was noted elsewhere. The head's
+row is also the lock: acts are numbered one after the other, without a gap.
 """
 
 import hashlib
@@ -16,6 +18,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import RawConnection, raw_connection
+from app.services.access.sealing import Sealer
 
 GENESIS = bytes(32)
 """What the first row has in the place of the hash of the one before."""
@@ -23,9 +26,11 @@ GENESIS = bytes(32)
 _LOCK_HEAD = "SELECT last_id, hash, clock_timestamp() AS now FROM audit_head FOR UPDATE"
 
 _INSERT = """
-INSERT INTO audit_log (id, at, actor, action, subject, detail, reason, prev_hash, hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO audit_log (id, at, actor, action, subject, detail, reason, prev_hash, hash, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
+
+_SEAL_OF = "SELECT seal FROM audit_log WHERE id = $1"
 
 _MOVE_HEAD = "UPDATE audit_head SET last_id = $1, hash = $2"
 
@@ -88,7 +93,7 @@ def to_entry(row: asyncpg.Record) -> Entry:
     return Entry(**fields)
 
 
-async def append(connection: RawConnection, act: Act) -> int:
+async def append(connection: RawConnection, act: Act, sealer: Sealer) -> int:
     """Writes the act in the transaction that does it: both are there, or neither. Its number.
 
     Taken last of all locks: the head is held until the transaction ends.
@@ -111,10 +116,30 @@ async def append(connection: RawConnection, act: Act) -> int:
     detail = json.dumps(draft.detail)
     await connection.execute(
         _INSERT, draft.id, draft.at, act.actor, act.action, act.subject, detail, act.reason,
-        draft.prev_hash, digest,
+        draft.prev_hash, digest, sealer.seal(draft.id, digest),
     )  # fmt: skip
     await connection.execute(_MOVE_HEAD, draft.id, digest)
     return draft.id
+
+
+async def seal_newest(engine: AsyncEngine, sealer: Sealer) -> None:
+    """Has the newest row sealed with today's secret, by a row of its own if need be: after an
+    upgrade, and after the secret was rotated."""
+    if not sealer.on:
+        return
+    async with raw_connection(engine) as connection, connection.transaction():
+        head = await connection.fetchrow(_LOCK_HEAD)
+        if head is None or not head["last_id"]:
+            return
+        seal = await connection.fetchval(_SEAL_OF, head["last_id"])
+        if not sealer.is_current(head["last_id"], head["hash"], seal):
+            await append(connection, Act("service", "audit.seal", "audit", {}), sealer)
+
+
+async def record(engine: AsyncEngine, act: Act, sealer: Sealer) -> None:
+    """Writes an act that happens outside of the database, in a transaction of its own."""
+    async with raw_connection(engine) as connection, connection.transaction():
+        await append(connection, act, sealer)
 
 
 class AuditLog:

@@ -13,6 +13,7 @@ from app.services.access import audit
 from app.services.access.audit import Act
 from app.services.access.callers import Scope
 from app.services.access.keys import NewKey, hash_secret
+from app.services.access.sealing import UNSEALED, Sealer
 
 _COLUMNS = """
 id, name, prefix, scopes, created_at, expires_at, revoked_at, rotated_from, last_used_at,
@@ -80,8 +81,9 @@ def _info(row: asyncpg.Record | None) -> KeyInfo:
 class KeyAdmin:
     """The keys as administrators handle them. `actor` is who does it, for the log."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, sealer: Sealer = UNSEALED) -> None:
         self._engine = engine
+        self._sealer = sealer
 
     async def create(
         self,
@@ -97,7 +99,7 @@ class KeyAdmin:
             made = await _insert(connection, name, scopes, expires_in, None)
             detail = {**_said(made.info), "name": name, "scopes": sorted(scopes)}
             act = Act(actor, "key.create", f"key:{made.info.prefix}", detail, reason)
-            await audit.append(connection, act)
+            await audit.append(connection, act, self._sealer)
         return made
 
     async def all(self) -> list[KeyInfo]:
@@ -133,7 +135,7 @@ class KeyAdmin:
             ended = _info(await connection.fetchrow(_END, old.id, overlap))
             detail = {"new_key": made.info.prefix, **_said(ended)}
             act = Act(actor, "key.rotate", f"key:{old.prefix}", detail, reason)
-            await audit.append(connection, act)
+            await audit.append(connection, act, self._sealer)
         return made
 
     async def revoke(self, key_id: int, actor: str, *, reason: str | None = None) -> KeyInfo:
@@ -144,7 +146,7 @@ class KeyAdmin:
                 return key
             revoked = _info(await connection.fetchrow(_REVOKE, key_id))
             act = Act(actor, "key.revoke", f"key:{key.prefix}", {"name": key.name}, reason)
-            await audit.append(connection, act)
+            await audit.append(connection, act, self._sealer)
         return revoked
 
     async def find(self, prefix: str) -> KeyInfo:
