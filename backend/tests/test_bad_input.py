@@ -137,7 +137,7 @@ PATHS = {
     "/api/leaderboard/rank/1": "GET",
     "/api/leaderboard/around/1": "GET",
     "/api/users": "GET, POST",
-    "/api/users/1": "GET, PATCH",
+    "/api/users/1": "GET, PATCH, DELETE",
     "/api/users/1/sessions": "GET",
     "/api/users/1/history": "GET",
     "/api/boards": "GET",

@@ -39,7 +39,8 @@ SELECT n, n * 7919 % {PLAYERS} + 1, 1, 'any',
        now() - interval '20 days' + interval '20 days' * n / {SESSIONS}
 FROM generate_series(1, {SESSIONS}) n;
 INSERT INTO player_events (id, user_id, kind)
-SELECT {SESSIONS} + n, n, 'renamed' FROM generate_series(1, 2000) n;
+SELECT {SESSIONS} + n, n, CASE n % 2 WHEN 0 THEN 'deactivated' ELSE 'renamed' END
+FROM generate_series(1, 2000) n;
 INSERT INTO standings_samples (board_id, season, at, version, players, members)
 SELECT 1, 1, now() - n * interval '1 minute', {SESSIONS} - n, 1000,
        decode(repeat(md5(n::text), 600), 'hex') FROM generate_series(1, 500) n;

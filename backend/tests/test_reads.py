@@ -134,9 +134,9 @@ async def test_around(board):
 
 
 async def test_windows_that_share_a_call_are_each_ones_own(board, monkeypatch):
-    from app.services.rank_index import index
+    from app.services.rank_index import windows
 
-    monkeypatch.setattr(index, "MEMBERS_PER_CALL", 50)  # so that a call must be split, too
+    monkeypatch.setattr(windows, "MEMBERS_PER_CALL", 50)  # so that a call must be split, too
     board.worker.standings.follower.mirror = None  # so that pages are read from the index
     standings = board.standings()
     (stranger,) = await board.worker.add_players(1, prefix="stranger")

@@ -5,7 +5,7 @@ import itertools
 from cli_helpers import run
 
 from app.cli.demo.names import usernames
-from app.schemas.users import clean_username
+from app.core.names import clean_name, name_key
 
 
 def test_demo_fills_the_board_and_plays(service):
@@ -24,8 +24,8 @@ def test_demo_fills_the_board_and_plays(service):
 
 def test_names_are_valid_and_unique():
     names = list(itertools.islice(usernames(), 20_000))
-    assert [clean_username(name) for name in names] == names
-    assert len({name.casefold() for name in names}) == len(names)
+    assert [clean_name(name) for name in names] == names
+    assert len({name_key(name) for name in names}) == len(names)
     assert names[:100] == list(itertools.islice(usernames(), 100))
 
 
