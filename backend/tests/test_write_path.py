@@ -638,7 +638,7 @@ async def test_a_full_queue_refuses_and_goes_on(sandbox):
 
 async def test_a_slow_index_slows_the_writer_down(sandbox, monkeypatch):
     """At most one batch a lane is in the index: what comes meanwhile gathers in the queue."""
-    async with sandbox.worker() as worker:
+    async with sandbox.worker(sweep_interval=60) as worker:
         (ada,) = await worker.add_players(1)
         apply, let_go, running = RankIndex.apply, asyncio.Event(), [0, 0]
 
