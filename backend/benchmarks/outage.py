@@ -327,8 +327,10 @@ def main() -> int:
             with serve("app.main:create_app", "--factory", folder=folder, env=world.env) as service:
                 print(f"index built, well after {service.ready_after:.1f} s", flush=True)
             alone = _kill(servers.valkey, servers.redis_url)
+            # All callers have one address here: what waits is many connections of one address.
+            env = {**world.env, "HTTP_MAX_CONNECTIONS_PER_ADDRESS": "20000"}
             with serve(
-                "app.main:create_app", "--factory", folder=folder, env=world.env, workers=WORKERS
+                "app.main:create_app", "--factory", folder=folder, env=env, workers=WORKERS
             ) as service:
                 found = uvloop.run(_run(options, service.port, servers, alone))
     finally:

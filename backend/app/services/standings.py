@@ -1,6 +1,7 @@
 """What a board says: top, any page, one player, many players. Index first, SQL when it must."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -38,6 +39,8 @@ WINDOWS_PER_CALL = 64
 MAX_LOOKUPS = 20_000
 RANK_PATIENCE = 0.4
 """Seconds that a submission's answer waits for a rank from PostgreSQL."""
+RANK_PAUSE = 5.0
+"""Seconds in which none waits after one waited in vain: there is a queue."""
 
 
 class Source(StrEnum):
@@ -112,6 +115,7 @@ class Standings:
         self._lookups: Coalescer[Sequence[int], dict[int, NamedFold]] = Coalescer(
             self._look_up, max_batch=WINDOWS_PER_CALL, max_queue=MAX_LOOKUPS, lanes=2
         )
+        self._no_ranks_until = 0.0
         self.reads = ReadCounts()
         self._pages: KeptPages[Page] = KeptPages()
 
@@ -171,14 +175,15 @@ class Standings:
     async def ranks_by_sql(self, user_ids: Sequence[int]) -> SqlRanks | None:
         """Ranks without the index; None if PostgreSQL can't tell them soon.
 
-        Never waits longer than `RANK_PATIENCE`, and not at all where a pass over the board is
-        known to take long. Raises DatabaseAway.
+        Never waits longer than `RANK_PATIENCE`. It does not wait at all where a pass over the board
+        is known to take long, nor for a while after it waited in vain. Raises DatabaseAway.
         """
-        if not self._sql.is_quick:
+        if not self._sql.is_quick or time.monotonic() < self._no_ranks_until:
             return None
         try:
             return await self._sql.ranks(user_ids, RANK_PATIENCE)
         except Overloaded:
+            self._no_ranks_until = time.monotonic() + RANK_PAUSE
             return None
 
     # Writing
