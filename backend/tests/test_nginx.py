@@ -126,6 +126,19 @@ async def test_pages_files_and_what_is_neither(site, sandbox, build):
     assert "style-src 'self' 'sha256-" in again.headers["content-security-policy"]
 
 
+async def test_the_preview_image_has_a_whole_address_made_from_the_request(site, build):
+    preview = b'<meta property="og:image" content="%s/social.png">'
+    (build / "index.html").write_bytes(INDEX + preview % b"")
+    for path in ("/", "/boards/weekly", "/nope"):
+        for headers, address in (
+            ({"host": "board.example"}, b"http://board.example"),
+            ({"host": "board.example", "x-forwarded-proto": "https"}, b"https://board.example"),
+            ({"host": 'x"><script>'}, b""),
+        ):
+            answer = await site.get(path, headers=BROWSER | headers)
+            assert answer.content == INDEX + preview % address
+
+
 @pytest.mark.parametrize("path", ["/", "/players/1", "/favicon.svg"])
 async def test_pages_are_only_read(site, path):
     for method in ("POST", "PUT", "DELETE"):

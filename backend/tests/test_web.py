@@ -218,3 +218,28 @@ async def test_without_a_build_the_first_page_says_how_to_make_one(tmp_path, kin
         assert is_problem(await client.get("/"))
         assert is_problem(await client.get("/players/1", headers=BROWSER))
         assert is_problem(await client.get("/index.html", headers=BROWSER))
+
+
+PREVIEW = b'<meta property="og:image" content="%s/social.png">'
+
+
+@pytest.mark.parametrize("path", ["/", "/players/1", "/nope"])
+async def test_the_preview_image_has_a_whole_address_made_from_the_request(build, path):
+    page = build / "index.html"
+    page.write_bytes(INDEX + PREVIEW % b"")
+    for suffix in (".br", ".gz"):
+        page.with_name(page.name + suffix).unlink()
+    async with client_of(build) as client:
+        for headers, address in (
+            ({"host": "board.example"}, b"http://board.example"),
+            ({"host": "[::1]:8000"}, b"http://[::1]:8000"),
+            ({"host": "board.example", "x-forwarded-proto": "https"}, b"https://board.example"),
+            ({"host": 'x"><script>'}, b""),
+        ):
+            answer = await client.get(path, headers=BROWSER | headers)
+            assert answer.content == INDEX + PREVIEW % address
+            assert answer.headers["content-length"] == str(len(answer.content))
+    page.write_bytes(INDEX + PREVIEW % b"https://given.example")
+    async with client_of(build) as client:
+        answer = await client.get("/", headers={"host": "board.example"})
+        assert b'content="https://given.example/social.png"' in answer.content

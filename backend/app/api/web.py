@@ -4,6 +4,7 @@ It is asked last, for what no route of the API took.
 """
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -22,6 +23,9 @@ CLIENT_ROUTES = re.compile(
     re.VERBOSE | re.ASCII,
 )
 """The app's pages, as `frontend/src/App.tsx` has them. For all others it shows its own 404."""
+
+_PREVIEW = b'content="/social.png"'
+_HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]{1,260}")
 
 _API = frozenset(("api", "ws", "docs", "metrics", "openapi.json"))
 
@@ -67,13 +71,31 @@ class _Web:
         asked = scope["given"]
         page = self._index if CLIENT_ROUTES.fullmatch(path) else None
         if (file := self._files.get(path, page)) is not None:
-            return _found(file, asked)
+            return _found(_addressed(file, scope) if file is self._index else file, asked)
         if b"text/html" not in asked.get(b"accept", b""):
             return None
         if self._index is not None:
-            variant = _choose(self._index, asked)
+            variant = _choose(_addressed(self._index, scope), asked)
             return HTTPStatus.NOT_FOUND, variant.headers, variant.body
         return _not_built() if path == "/" else None
+
+
+def _addressed(page: File, scope: Scope) -> File:
+    """The page with the preview image's whole address, as social networks want it.
+
+    A build with PUBLIC_URL has it. Otherwise it is made from the request.
+    """
+    plain = page[-1]
+    asked = scope["given"]
+    host = asked.get(b"host", b"")
+    if _PREVIEW not in plain.body or not _HOST.fullmatch(host):
+        return page
+    forwarded = asked.get(b"x-forwarded-proto", scope["scheme"].encode())
+    scheme = b"https" if forwarded == b"https" else b"http"
+    body = plain.body.replace(_PREVIEW, b'content="%b://%b/social.png"' % (scheme, host))
+    length = (b"content-length", b"%d" % len(body))
+    headers = [length if name == length[0] else (name, value) for name, value in plain.headers]
+    return (replace(plain, headers=headers, body=body),)
 
 
 def _found(file: File, asked: dict[bytes, bytes]) -> tuple[int, Headers, bytes]:
