@@ -166,7 +166,7 @@ export function useLongScroll(scrolled: HTMLElement | null, rows: Rows): LongScr
     settled,
     visible: {
       first: view.first === 0 ? 0 : view.first + SPARE_ROWS,
-      last: Math.max(view.first, view.last - SPARE_ROWS),
+      last: view.last === count - 1 ? view.last : Math.max(view.first, view.last - SPARE_ROWS),
     },
     goToRow,
     revealRow,

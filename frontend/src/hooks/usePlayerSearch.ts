@@ -1,21 +1,21 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type Problem, toProblem } from "../utils/api/problem";
 import { suggestionsQuery } from "../utils/api/queries";
-import type { UserProfile } from "../utils/api/types";
+import type { FoundUser } from "../utils/api/types";
 import { useThrottled } from "./useThrottled";
 
 const ASK_EVERY_MS = 150;
 
 export interface PlayerSearch {
-  /** Players whose names begin like what was typed. */
-  found: readonly UserProfile[];
+  /** Players whose names have what was typed, with rank and score. */
+  found: readonly FoundUser[];
   /** Whether `found` is the answer to what stands there now. */
   settled: boolean;
   /** Why there is no answer. */
   problem: Problem | null;
 }
 
-const NOBODY: readonly UserProfile[] = [];
+const NOBODY: readonly FoundUser[] = [];
 
 export function usePlayerSearch(typed: string): PlayerSearch {
   const prefix = typed.trim();

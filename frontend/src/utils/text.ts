@@ -174,6 +174,7 @@ export const text = {
     none: (name: string) => `Nobody here is called ${isolate(name)}`,
     failed: "Search is not answering. Try again in a moment.",
     results: (count: number) => counted(count, "player found", "players found"),
+    rank: (rank: number) => `Rank ${formatNumber(rank)}`,
     join: (name: string) => `Join as ${isolate(name)}`,
     pickLabel: "Your name",
     pickPlaceholder: "Your name",

@@ -1,16 +1,21 @@
 /** A name being typed, and the players it may be. */
+import { useQuery } from "@tanstack/react-query";
 import { useCombobox } from "downshift";
 import type { ReactNode } from "react";
+import { DEFAULT_BOARD } from "../../hooks/useBoardRef";
 import { usePlayerSearch } from "../../hooks/usePlayerSearch";
 import type { Problem } from "../../utils/api/problem";
-import type { UserProfile } from "../../utils/api/types";
+import { boardsQuery } from "../../utils/api/queries";
+import type { FoundUser } from "../../utils/api/types";
+import { formatNumber } from "../../utils/format";
 import { text } from "../../utils/text";
+import { formatOf } from "../board/LeaderboardCard";
 import { Avatar } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
 import { Name, Words } from "../ui/Words";
 
 /** What can be chosen: a player there is, or a name that nobody has yet. */
-export type Choice = { kind: "player"; player: UserProfile } | { kind: "new"; name: string };
+export type Choice = { kind: "player"; player: FoundUser } | { kind: "new"; name: string };
 
 interface PlayerComboboxProps {
   label: string;
@@ -41,6 +46,10 @@ export function PlayerCombobox({
   children,
 }: PlayerComboboxProps) {
   const { found, settled, problem } = usePlayerSearch(typed);
+  const { data: boards } = useQuery(boardsQuery);
+  const board = boards?.find(({ slug }) => slug === DEFAULT_BOARD);
+  // Ranks and scores of the search are those of the default board.
+  const format = board === undefined ? formatNumber : formatOf(board);
   const choices = listChoices(found, typed, offerNew && settled);
   const box = useCombobox<Choice>({
     items: choices,
@@ -109,7 +118,7 @@ export function PlayerCombobox({
                 className: `flex min-h-11 items-center gap-3 px-3 text-sm ${box.highlightedIndex === index ? "bg-you/15 forced-colors:outline-2 forced-colors:-outline-offset-2" : ""}`,
               })}
             >
-              <Option choice={choice} />
+              <Option choice={choice} format={format} />
             </li>
           ))}
       </ul>
@@ -126,12 +135,29 @@ export function PlayerCombobox({
   );
 }
 
-function Option({ choice }: { choice: Choice }) {
+/** Where a player stands, who has a score. */
+function Standing({ player, format }: { player: FoundUser; format: (score: number) => string }) {
+  const { rank, total_score: score } = player;
+  return (
+    <span className="numeral ms-auto text-end text-xs whitespace-nowrap text-muted">
+      {rank !== null && <span className="block">{text.search.rank(rank)}</span>}
+      {score !== null && <span className="block">{format(score)}</span>}
+    </span>
+  );
+}
+
+interface OptionProps {
+  choice: Choice;
+  format: (score: number) => string;
+}
+
+function Option({ choice, format }: OptionProps) {
   if (choice.kind === "player") {
     return (
       <>
         <Avatar seed={choice.player.user_id} size={28} />
         <Name>{choice.player.username}</Name>
+        <Standing player={choice.player} format={format} />
       </>
     );
   }
@@ -152,7 +178,7 @@ function nameOf(choice: Choice | null): string {
   return choice.kind === "player" ? choice.player.username : choice.name;
 }
 
-function listChoices(found: readonly UserProfile[], typed: string, offerNew: boolean): Choice[] {
+function listChoices(found: readonly FoundUser[], typed: string, offerNew: boolean): Choice[] {
   const name = typed.trim();
   const choices: Choice[] = found.map((player) => ({ kind: "player", player }));
   const taken = found.some((each) => each.username.toLowerCase() === name.toLowerCase());

@@ -65,7 +65,7 @@ function Known({ board, me }: { board: Board; me: MyStanding }) {
         <div className="min-w-0 flex-1">
           <Link
             to={playerPath(ref, player.user_id)}
-            className="flex rounded-sm font-semibold hover:text-you"
+            className="flex min-h-6 rounded-sm font-semibold hover:text-you"
           >
             <Name>{player.username}</Name>
           </Link>
@@ -91,7 +91,7 @@ function Known({ board, me }: { board: Board; me: MyStanding }) {
           </span>
         )}
       </div>
-      {rank === undefined && <Skeleton className="mt-4 h-16 w-40" />}
+      {rank === undefined && <Skeleton className="mt-4 h-50 w-full" />}
       {rank === null && (
         <p className="mt-4">
           <span className="block text-lg font-semibold">{text.me.unranked}</span>
@@ -183,7 +183,9 @@ function TierLine({ board, me, at, name, rank }: TierLineProps) {
           {at === 0 ? text.me.topTier : way?.says}
         </span>
       </p>
-      {at > 0 && (
+      {at === 0 ? (
+        <div className="mt-2 h-1" />
+      ) : (
         <div
           role="progressbar"
           aria-label={next === undefined ? name : text.me.tierProgress(next.name)}

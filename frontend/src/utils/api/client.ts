@@ -7,6 +7,7 @@ import type {
   AuthState,
   Board,
   EntryList,
+  FoundUser,
   GuestAnswer,
   History,
   HistoryRange,
@@ -111,8 +112,8 @@ export const fetchHistory = (
   signal?: AbortSignal,
 ): Promise<History> => get(`/users/${userId}/history`, { ...ref, range, points: 160 }, signal);
 
-export const suggestUsers = async (prefix: string, signal?: AbortSignal): Promise<UserProfile[]> =>
-  (await get<{ users: UserProfile[] }>("/users", { search: prefix, limit: 8 }, signal)).users;
+export const suggestUsers = async (prefix: string, signal?: AbortSignal): Promise<FoundUser[]> =>
+  (await get<{ users: FoundUser[] }>("/users", { search: prefix, limit: 8 }, signal)).users;
 
 export const fetchAuth = (signal?: AbortSignal): Promise<AuthState> => get("/auth", {}, signal);
 

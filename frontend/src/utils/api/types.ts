@@ -14,6 +14,7 @@ export type SeasonList = Schemas["SeasonList"];
 export type SubmissionResult = Schemas["SubmissionResult"];
 export type TierTable = Schemas["TierTable"];
 export type TierStanding = Schemas["TierStanding"];
+export type FoundUser = Schemas["FoundUser"];
 export type UserProfile = Schemas["UserProfile"];
 export type Session = Schemas["Session"];
 export type SessionList = Schemas["SessionList"];

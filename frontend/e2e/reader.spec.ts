@@ -1,0 +1,272 @@
+import AxeBuilder from "@axe-core/playwright";
+import { ANYWHERE, expect, type Page, test } from "./fixtures";
+import { as, openBoard, rowOf } from "./page";
+
+const rank = (row: ReturnType<typeof rowOf>) => row.getByRole("cell").first();
+
+/** The index of the first row that is wholly in sight. */
+const topRow = (page: Page) =>
+  page.evaluate(() => {
+    const table = document.querySelector("[role=table]");
+    const top = table?.getBoundingClientRect().top ?? 0;
+    const rows = [...(table?.querySelectorAll("[data-index]") ?? [])];
+    const seen = rows.filter((each) => each.getBoundingClientRect().top >= top - 1);
+    return Math.min(...seen.map((each) => Number(each.getAttribute("data-index"))));
+  });
+
+test("the board opens in a browser with any languages", ANYWHERE, async ({ context, stack }) => {
+  for (const languages of [["C"], ["en-US@posix"], [], ["ar-EG-u-nu-arab"]]) {
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", ({ message }) => errors.push(message));
+    await page.addInitScript((given) => {
+      Object.defineProperty(navigator, "languages", { get: () => given });
+    }, languages);
+    await openBoard(page, stack);
+    await expect(page.locator("[data-index='0']")).toContainText(/\d/);
+    expect(await page.getByTestId("vitals").textContent()).not.toMatch(/[\u0660-\u0669]/);
+    expect(errors).toEqual([]);
+    await page.close();
+  }
+});
+
+test("place and filter survive a player's page, a reload, Back and a link", async ({
+  page,
+  crowd,
+}) => {
+  await openBoard(page, crowd);
+  const table = page.getByRole("table");
+  await table.evaluate((element) => {
+    element.scrollTop = 40_000 * 56 + 64;
+  });
+  await expect(page).toHaveURL(/rank=40001/);
+  await expect(page.locator("[data-index='40004']")).toBeVisible();
+  const before = await topRow(page);
+  // A click anywhere on a row opens its player.
+  const row = page.locator("[data-index='40004']");
+  const player = await row.getAttribute("data-player");
+  await row.getByRole("cell").last().click();
+  await expect(page).toHaveURL(new RegExp(`/players/${player}$`));
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await page.goBack();
+  await expect(page.locator("[data-index='40004']")).toBeVisible();
+  expect(Math.abs((await topRow(page)) - before)).toBeLessThanOrEqual(1);
+  // The page's own way back leads there, too.
+  await page.goForward();
+  await page.getByRole("link", { name: "Back to the board" }).click();
+  await expect(page.locator("[data-index='40004']")).toBeVisible();
+
+  await page.getByLabel("Top 50", { exact: true }).check();
+  await expect(page).toHaveURL(/view=top50$/);
+  await page.reload();
+  await expect(table).toHaveAttribute("aria-rowcount", "51");
+});
+
+test("the rows are one tab stop, with arrow keys within", async ({ page, crowd }) => {
+  await openBoard(page, crowd);
+  await page.getByLabel("Go to rank").focus();
+  const isInRows = () =>
+    page.evaluate(() => document.activeElement?.closest("[data-index]") != null);
+  let stops = 0;
+  for (let presses = 0; presses < 8; presses += 1) {
+    await page.keyboard.press("Tab");
+    stops += Number(await isInRows());
+  }
+  expect(stops).toBe(1);
+  await page.locator("[data-index='0'] a").focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("PageDown");
+  await expect(page.locator("[data-index='11'] a")).toBeFocused();
+  const count = await page.getByRole("table").getAttribute("aria-rowcount");
+  const last = page.locator(`[data-index='${Number(count) - 2}']`);
+  await page.keyboard.press("End");
+  await expect(last.locator("a")).toBeFocused();
+  await expect(last).toBeInViewport({ ratio: 1 });
+  await page.keyboard.press("Home");
+  await expect(page.locator("[data-index='0'] a")).toBeFocused();
+});
+
+test("around me is centred, and stays so", async ({ page, crowd }) => {
+  await as(page, 777);
+  for (const viewport of [
+    { width: 390, height: 700 },
+    { width: 1280, height: 720 },
+    { width: 844, height: 390 },
+  ]) {
+    await page.setViewportSize(viewport);
+    await openBoard(page, crowd, "/?view=around");
+    const off = async () => {
+      const row = await rowOf(page, 777).boundingBox();
+      const table = await page.getByRole("table").boundingBox();
+      if (row === null || table === null) return Number.POSITIVE_INFINITY;
+      return Math.abs(row.y + row.height / 2 - (table.y + table.height / 2));
+    };
+    await expect.poll(off).toBeLessThan(45);
+  }
+  const { rank: old, score } = await crowd.api.rank(777);
+  await crowd.api.submit(777, Math.ceil(score / 50));
+  const { rank: now } = await crowd.api.rank(777);
+  expect(now).toBeLessThan(old);
+  await expect(rank(rowOf(page, 777))).toHaveText(now.toLocaleString("en"));
+  const row = await rowOf(page, 777).boundingBox();
+  expect(row?.y).toBeGreaterThan(44);
+  expect((row?.y ?? 0) + (row?.height ?? 0)).toBeLessThan(390 - 44);
+});
+
+const SMALL = [
+  { width: 320, height: 640 },
+  { width: 320, height: 180 },
+  { width: 844, height: 390 },
+];
+
+/** What is wider than its room: any element that scrolls sideways, and any number that is cut. */
+const misfits = (page: Page) =>
+  page.evaluate(() => {
+    const wide = [...document.querySelectorAll("*")].filter((each) => {
+      const { overflowX } = getComputedStyle(each);
+      const scrolls =
+        overflowX === "auto" || overflowX === "scroll" || each === document.documentElement;
+      return scrolls && each.scrollWidth > each.clientWidth && each.clientWidth > 20;
+    });
+    const cut = [...document.querySelectorAll(".numeral")].filter((each) => {
+      const { right, left, width } = each.getBoundingClientRect();
+      return (
+        width > 1 &&
+        (right > innerWidth + 1 ||
+          left < -1 ||
+          (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline"))
+      );
+    });
+    return [...wide, ...cut].map((each) => each.outerHTML.slice(0, 160));
+  });
+
+for (const forcedColors of ["none", "active"] as const) {
+  test(`long names and scores fit small screens, with forced colours: ${forcedColors}`, async ({
+    page,
+    stack,
+  }) => {
+    test.setTimeout(60_000);
+    await page.emulateMedia({ forcedColors });
+    const userId = await stack.api.createUser(`${"W".repeat(18)} ${Date.now()}`);
+    await stack.api.submit(userId, 8_007_199_254_740_000 + (Date.now() % 100_000));
+    const { score } = await stack.api.rank(userId);
+    await as(page, userId);
+    for (const viewport of SMALL) {
+      await page.setViewportSize(viewport);
+      await openBoard(page, stack);
+      const inSight = page.locator("[data-index]").first();
+      await expect(inSight).toBeInViewport({ ratio: 0.9 });
+      await expect(rowOf(page, userId)).toContainText(score.toLocaleString("en"));
+      await expect.poll(() => misfits(page)).toEqual([]);
+      await page.goto(`${stack.url}/players/${userId}`);
+      await expect(page.getByText(score.toLocaleString("en")).first()).toBeVisible();
+      await expect.poll(() => misfits(page)).toEqual([]);
+      if (viewport.width !== 320 || viewport.height < 300) continue;
+      await page.waitForTimeout(400);
+      for (const path of ["/", `/players/${userId}`]) {
+        await page.goto(stack.url + path);
+        await expect(page.getByText(score.toLocaleString("en")).first()).toBeAttached();
+        await page.waitForTimeout(400);
+        // Where colours are forced, contrast is the system's affair.
+        const axe = new AxeBuilder({ page });
+        if (forcedColors === "active") axe.disableRules("color-contrast");
+        const { violations } = await axe.analyze();
+        expect(violations.map(({ id, nodes }) => [id, nodes.map((each) => each.html)])).toEqual([]);
+      }
+    }
+  });
+}
+
+test("a chosen filter is seen in forced colours", ANYWHERE, async ({ page, stack }) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  await openBoard(page, stack);
+  const look = (name: string) =>
+    page
+      .locator("label")
+      .filter({ has: page.getByRole("radio", { name, exact: true }) })
+      .evaluate((each) => getComputedStyle(each).backgroundColor);
+  expect(await look("All")).not.toBe(await look("Top 10"));
+});
+
+test("a device whose clock is an hour off shows right ages", ANYWHERE, async ({ page, stack }) => {
+  await page.addInitScript(() => {
+    const real = Date.now;
+    Date.now = () => real() + 3_600_000;
+  });
+  const userId = await stack.api.createUser(`Clock ${Date.now()}`);
+  await stack.api.submit(userId, 40_000_000 + (Date.now() % 10_000));
+  await openBoard(page, stack);
+  await page.getByLabel("Go to rank").fill(`${(await stack.api.rank(userId)).rank}`);
+  await page.keyboard.press("Enter");
+  await expect(rowOf(page, userId).locator("time")).toHaveText(/^(now|1 min)/);
+});
+
+test(
+  "a browser that believes to be offline is no reason to stop",
+  ANYWHERE,
+  async ({ page, stack }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, "onLine", { get: () => false });
+    });
+    await openBoard(page, stack);
+    await page.evaluate(() => dispatchEvent(new Event("offline")));
+    await page.locator("[data-index='5']").click();
+    await expect(page.getByTestId("player-rank")).toContainText(/\d/);
+    await expect(page.getByTestId("connection")).toContainText("Live");
+  },
+);
+
+test("a tablet that turns keeps what was typed", ANYWHERE, async ({ page, stack }) => {
+  await as(page, await stack.api.createUser(`Turns ${Date.now()}`));
+  await page.setViewportSize({ width: 1100, height: 800 });
+  await openBoard(page, stack);
+  await page.getByLabel("Score", { exact: true }).fill("4711");
+  await page.setViewportSize({ width: 800, height: 1100 });
+  await page.getByRole("button", { name: "Open your rank and the score form" }).click();
+  await expect(page.getByLabel("Score", { exact: true })).toHaveValue("4711");
+});
+
+test("while scores come in, nothing shifts", ANYWHERE, async ({ page, stack }) => {
+  await page.addInitScript(() => {
+    const shifts: object[] = [];
+    Object.assign(window, { shifts });
+    new PerformanceObserver((list) => {
+      for (const each of list.getEntries()) {
+        const { value, hadRecentInput, sources } = each as unknown as {
+          value: number;
+          hadRecentInput: boolean;
+          sources: { node: Node | null }[];
+        };
+        const what = sources.map(({ node }) => node?.textContent?.slice(0, 40));
+        if (!hadRecentInput && value > 0.002) shifts.push({ value, at: each.startTime, what });
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const made = await Promise.all(
+    [1, 2, 3, 4].map((each) => stack.api.createUser(`Shift ${each} ${Date.now()}`)),
+  );
+  const [me = 0] = made;
+  await stack.api.submit(me, 100_000);
+  await as(page, me);
+  await openBoard(page, stack);
+  await expect(page.getByTestId("my-rank")).toBeVisible();
+  for (let game = 1; game <= 24; game += 1) {
+    await stack.api.submit(made[game % 4] ?? 0, game * 90_000);
+    await page.waitForTimeout(60);
+  }
+  await expect(rowOf(page, me)).toBeAttached();
+  expect(await page.evaluate(() => Reflect.get(window, "shifts"))).toEqual([]);
+});
+
+test("players are found by parts of their names, with rank and score", async ({ page, stack }) => {
+  const name = `Iron Raccoon ${Date.now()}`;
+  const userId = await stack.api.createUser(name);
+  await stack.api.submit(userId, 1_234_567);
+  const { rank: at } = await stack.api.rank(userId);
+  await openBoard(page, stack);
+  await page.getByRole("combobox", { name: "Find a player" }).fill(name.slice(5).toLowerCase());
+  const option = page.getByRole("option", { name });
+  await expect(option).toContainText(`Rank ${at}`);
+  await expect(option).toContainText("1,234,567");
+});
