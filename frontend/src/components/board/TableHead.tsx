@@ -12,7 +12,8 @@ export function TableHead({ height }: { height: number }) {
         role="row"
         aria-rowindex={1}
         className={`${rowGrid} text-xs text-muted in-data-stacked:grid-rows-1`}
-        style={{ height }}
+        // Without the line below it.
+        style={{ height: Math.max(0, height - 1) }}
       >
         <span role="columnheader">{text.board.rank}</span>
         <span role="columnheader">{text.board.player}</span>
