@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.config import Settings
 from app.core.database import create_engine
 from app.core.redis import create_client
+from app.services import sql_standings, standings
 from app.services.boards import Boards, BoardSeason
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.index import IndexedFold, RankIndex
@@ -54,8 +55,8 @@ async def parts(sandbox, **changes: object) -> AsyncIterator[Parts]:
         follower = Follower(index, client, engine, settings)
         keeper = Keeper(index, follower, engine, settings)
         sql = SqlStandings(engine, lane, board)
-        standings = Standings(board, index, follower, sql, settings)
-        yield Parts(settings, engine, client, lane, board, index, follower, keeper, sql, standings)
+        own = Standings(board, index, follower, sql, settings)
+        yield Parts(settings, engine, client, lane, board, index, follower, keeper, sql, own)
 
 
 async def add_players(connection: asyncpg.Connection, count: int) -> list[int]:
@@ -121,3 +122,10 @@ def restore(sandbox, kept: dict[bytes, bytes]) -> None:
         for key, value in kept.items():
             pipe.restore(key, 0, value)
         pipe.execute()
+
+
+def be_patient(monkeypatch) -> None:
+    """The fall-back takes its time, for tests of what it answers on a machine that is busy."""
+    monkeypatch.setattr(sql_standings, "STATEMENT_SECONDS", 30.0)
+    for module in (sql_standings, standings):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 30.0)

@@ -12,7 +12,7 @@ from app.services import sql_standings
 from app.services.boards import BoardSeason
 from app.services.rank_index.index import IndexAway
 from app.services.sql_standings import PageAt, SqlStandings
-from tests.index_helpers import add_players, folds_of, parts, play
+from tests.index_helpers import add_players, be_patient, folds_of, parts, play
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
@@ -45,7 +45,8 @@ async def leaderboard_locked(sandbox):
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
-async def test_ranks_and_pages_are_those_of_a_full_sort(sandbox, order):
+async def test_ranks_and_pages_are_those_of_a_full_sort(sandbox, monkeypatch, order):
+    be_patient(monkeypatch)
     rng = random.Random(order)
     connection = await sandbox.connect()
     players = await add_players(connection, 300)
@@ -81,7 +82,8 @@ async def test_ranks_and_pages_are_those_of_a_full_sort(sandbox, order):
         assert page.totals.players == len(ranked)
 
 
-async def test_callers_who_wait_share_one_pass(sandbox):
+async def test_callers_who_wait_share_one_pass(sandbox, monkeypatch):
+    be_patient(monkeypatch)
     connection = await sandbox.connect()
     players = await add_players(connection, 40)
     for number, player in enumerate(players):

@@ -10,7 +10,7 @@ from app.services.rank_index import keeper as keeping
 from app.services.rank_index.index import IndexAway
 from app.services.rank_index.past import overtake
 from app.services.verify import verify
-from tests.index_helpers import add_players, folds_of, order, parts, play
+from tests.index_helpers import add_players, be_patient, folds_of, order, parts, play
 
 TABLES = ("leaderboard", "game_sessions", "player_events", "index_marks")
 
@@ -158,8 +158,9 @@ async def test_marks_are_forgotten_but_for_the_newest(sandbox, monkeypatch):
     await connection.close()
 
 
-async def test_a_page_never_shows_players_whom_the_database_lacks(sandbox):
+async def test_a_page_never_shows_players_whom_the_database_lacks(sandbox, monkeypatch):
     """The page comes from SQL, and the index is built anew if it still has them a look later."""
+    be_patient(monkeypatch)
     connection = await sandbox.connect()
     ada, bo = await add_players(connection, 2)
     async with parts(sandbox) as own:
@@ -183,7 +184,8 @@ async def test_a_page_never_shows_players_whom_the_database_lacks(sandbox):
     await connection.close()
 
 
-async def test_a_player_who_is_just_being_removed_is_no_reason_to_rebuild(sandbox):
+async def test_a_player_who_is_just_being_removed_is_no_reason_to_rebuild(sandbox, monkeypatch):
+    be_patient(monkeypatch)
     connection = await sandbox.connect()
     ada, bo = await add_players(connection, 2)
     async with parts(sandbox) as own:
