@@ -1,6 +1,7 @@
 """No route is reached past its admission, its count and the bound of its body."""
 
 import asyncio
+import gc
 import json
 import time
 
@@ -337,3 +338,36 @@ async def test_the_document_is_encoded_once(there):
         assert ("head" in operations) == ("get" in operations), path
         for response in operations.get("head", {}).get("responses", {}).values():
             assert "content" not in response
+
+
+async def test_a_request_is_forgotten_without_the_collector(there):
+    """It looks rarely: what only it can free stays in memory, thousands of requests long."""
+    asked = (
+        ("GET", f"{LEADERBOARD}/top?x={'y' * 3_000}", None),
+        ("GET", f"{LEADERBOARD}/rank/999", None),
+        ("POST", SUBMIT, b"{"),
+        ("POST", SUBMIT, b"x" * 100_000),
+        ("POST", BATCH, b'{"submissions": []}'),
+        ("POST", RANKS, b'{"user_ids": ["a"]}'),
+        ("GET", "/api/boards/nowhere", None),
+        ("GET", "/nowhere", None),
+        ("DELETE", "/api/boards", None),
+        ("GET", f"{LEADERBOARD}/health", None),
+    )
+    for method, path, body in asked:  # what is made once
+        await there.client.request(method, path, content=body, headers=bearing(there))
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for method, path, body in asked:
+            await there.client.request(method, path, content=body, headers=bearing(there))
+        gc.collect()
+        kept = [
+            each["path"] for each in gc.garbage if isinstance(each, dict) and "query_string" in each
+        ]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert kept == []

@@ -103,9 +103,7 @@ class HotApp(FastAPI):
                     headers.append((b"content-length", b"%d" % len(answer)))
         except Exception as error:  # noqa: BLE001 - all of them become problem documents
             structlog.contextvars.bind_contextvars(request_id=request_id)
-            refusal = problems.to_app_error(error)
-            _tell(found, scope, refusal)
-            status, headers, answer = problems.render(refusal, request_id)
+            status, headers, answer = _refuse(error, found, scope)
         else:
             if found is None:
                 await self._serve_plain(scope, receive, send)
@@ -255,6 +253,16 @@ class HotRoute(RuledRoute):
         if scope["method"] in (self.methods or ()):
             raise HTTPException(HTTPStatus.NOT_FOUND)
         await super().handle(scope, receive, send)
+
+
+def _refuse(error: Exception, found: "HotRoute | None", scope: Scope) -> tuple[int, Headers, bytes]:
+    """The answer that an error becomes."""
+    refusal = problems.to_app_error(error)
+    # An error knows the frames that it went through, and a frame knows the request. A frame that
+    # knows the error too would keep both in memory until the next garbage collection.
+    refusal.__traceback__ = error.__traceback__ = None
+    _tell(found, scope, refusal)
+    return problems.render(refusal, scope["request_id"])
 
 
 def _tell(route: HotRoute | None, scope: Scope, refusal: AppError) -> None:
