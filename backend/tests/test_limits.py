@@ -1,6 +1,7 @@
 """Rate limits: never over them on all workers together, no unfairness below, and without Redis."""
 
 import asyncio
+import struct
 import time
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -9,9 +10,13 @@ import pytest
 
 from app.core.redis import create_client
 from app.core.supervisor import Supervisor
-from app.services.limits.limiter import MAX_KNOWN
+from app.services.access.callers import with_key
+from app.services.limits import limiter as limiter_module
+from app.services.limits import limits as limits_module
+from app.services.limits.limiter import MAX_KNOWN, Limiter
 from app.services.limits.limits import Limits
-from app.services.limits.policies import LEASE_SECONDS, Kind
+from app.services.limits.policies import LEASE_SECONDS, Kind, Policy, Who
+from app.websocket.door import Door
 
 ADDRESS = "192.0.2.1"
 
@@ -194,3 +199,121 @@ async def test_without_redis_each_worker_counts_a_smaller_share_and_comes_back(s
                 while limits.standing_in:
                     await asyncio.sleep(0.05)
             assert (await limits.charge(Kind.SUBMITS, ANONYMOUS, ADDRESS)).left == 14
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def limiter_of(limits: Limits, quota: int, clock: Clock, *, share: float = 0.25) -> Limiter:
+    """With a burst of a quarter of its quota."""
+    policy = Policy(Who.ADDRESS, Kind.SUBMITS, quota, quota // 4)
+    return Limiter(policy, limits._shared, share=share, clock=clock)
+
+
+async def test_what_a_lease_has_left_is_not_spent_after_its_end_and_goes_back(sandbox):
+    async with limits_of(sandbox) as limits:
+        clock = Clock()
+        limiter = limiter_of(limits, 2_400, clock)
+        assert limiter.policy.slice == 10
+        assert (await limiter.decide("a", 1)).left == 599
+        lease = limiter._leases["a"]
+        assert lease.tokens == 9
+        assert limiter.spend("a", 1) is not None, "spent without asking"
+        clock.now += LEASE_SECONDS
+        assert limiter.spend("a", 1) is None, "the lease is over"
+        # The eight that were left go back, so the bucket is short of what was used alone.
+        standing = await limiter.decide("a", 1)
+        assert 600 - 3 <= standing.left <= 600
+
+
+async def test_a_lease_that_ends_comes_back_to_other_workers(sandbox):
+    """A worker that leased all and spent nothing: with its next request the others have it."""
+    async with limits_of(sandbox) as limits:
+        clock = Clock()
+        one, other = limiter_of(limits, 60, clock), limiter_of(limits, 60, clock)
+        lease = one._lease_of("a")
+        await one.decide("a", 14)
+        lease.tokens += 14  # as if none of them had been spent
+        assert (await other.decide("a", 2)).wait > 0
+        clock.now += 60
+        await one.decide("a", 1)
+        assert not (await other.decide("a", 12)).wait
+
+
+async def test_a_batch_larger_than_a_lone_share_waits_for_a_full_bucket_and_leaves_a_debt(sandbox):
+    async with limits_of(sandbox) as limits:
+        clock = Clock()
+        limiter = limiter_of(limits, 240, clock)  # alone: at most 15 at once, 1 a second
+        assert not limiter._decide_alone("a", 45).wait, "a full bucket takes any batch"
+        owed = limiter._decide_alone("a", 1).wait
+        assert owed == pytest.approx(31)
+        clock.now += 30
+        assert limiter._decide_alone("a", 1).wait == pytest.approx(1)
+        clock.now += 1
+        assert not limiter._decide_alone("a", 1).wait
+        assert limiter._decide_alone("a", 45).wait == pytest.approx(15)
+        clock.now += 15
+        assert not limiter._decide_alone("a", 45).wait
+        assert limiter._decide_alone("a", 61).wait > 0
+        assert (await limiter.ask("b", 61)).wait > 0, "more than ever come at once"
+
+
+async def test_when_the_clock_of_redis_goes_back_nobody_is_shut_out_or_let_in(sandbox):
+    async with limits_of(sandbox) as limits:
+        limiter = limiter_of(limits, 60, Clock())
+        with sandbox.redis() as client:
+            seconds, micros = client.time()
+            ahead = (seconds + 3_600) * 1_000 + micros // 1_000
+            client.set(limiter._key + "a", struct.pack(">dd", 5.0, ahead))
+            assert [bool((await limiter.ask("a", 1)).wait) for _ in range(6)] == [False] * 5 + [
+                True
+            ]
+            # From then on the bucket fills by the clock as it is now.
+            _, since = struct.unpack(">dd", client.get(limiter._key + "a"))
+            assert since < ahead - 3_000_000
+            assert 0 < client.pttl(limiter._key + "a") <= 15_000
+
+
+async def test_every_map_of_callers_is_bounded(sandbox, monkeypatch):
+    """Leases, buckets of this worker alone, and sockets by address and key; those seen longest ago
+    go first, and who is refused stays refused."""
+    monkeypatch.setattr(limiter_module, "MAX_KNOWN", 50)
+    async with limits_of(sandbox) as limits:
+        limiter = limiter_of(limits, 60, Clock())
+        limiter._decide_alone("first", 15)
+        for number in range(200):
+            await limiter.ask(f"{number}", 1)
+            limiter._decide_alone(f"{number}", 1)
+            assert limiter._decide_alone("first", 1).wait > 0
+        assert len(limiter._leases) == 50
+        assert len(limiter._alone) == 50
+        assert set(limiter._leases) == {str(number) for number in range(150, 200)}
+        assert "first" in limiter._alone
+        door = Door(limits, sandbox.make_settings())
+        for number in range(100):
+            caller = with_key(number + 1, f"k{number}", ["read"], float("inf"))
+            assert door.refusal(f"192.0.2.{number}", []) is None
+            async with door.entered(f"192.0.2.{number}", caller):
+                assert len(door._by_address) == len(door._by_key) == 1
+        assert (door.clients, door._by_address, door._by_key) == (0, {}, {})
+
+
+async def test_refusals_are_held_back_for_so_many_at_a_time(sandbox, monkeypatch):
+    monkeypatch.setattr(limits_module, "MAX_HELD", 3)
+    async with limits_of(sandbox) as limits:
+        held = [asyncio.create_task(limits.hold_back()) for _ in range(10)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert sum(each.done() for each in held) == 7
+        assert limits._held == 3
+        for each in held:
+            each.cancel()
+        await asyncio.wait(held)
+        assert limits._held == 0
