@@ -7,7 +7,7 @@ asks PostgreSQL or Redis for a broadcast; only joining and resyncing do.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from app.core.config import Settings
 from app.core.errors import UnknownPlayer
@@ -39,12 +39,9 @@ class Round(NamedTuple):
     seconds: float
 
 
-class Send(NamedTuple):
-    """Frames for one client, as payloads and as the same on the wire."""
-
-    client: Client
-    payloads: tuple[bytes, ...]
-    wired: bytes
+Send: TypeAlias = tuple[Client, tuple[bytes, ...], bytes]
+"""A client and its frames, as payloads and as the same on the wire. A bare tuple, because one is
+made for each client and broadcast."""
 
 
 async def let_others_run() -> None:
@@ -194,11 +191,11 @@ class Hub:
             change = 0 if old is None or new is None else old - new
             rank = self._joining.encode_rank(own.place(slot), present.position, change)
             payloads = (rank,) if shared is None else (shared, rank)
-            sends.append(Send(client, payloads, shared_wired + frames.wire(rank)))
+            sends.append((client, payloads, shared_wired + frames.wire(rank)))
         if shared is not None:
-            personal = {id(send.client) for send in sends}
+            personal = {id(client) for client, _, _ in sends}
             sends += [
-                Send(client, (shared,), shared_wired)
+                (client, (shared,), shared_wired)
                 for client in audience
                 if client.current and id(client) not in personal
             ]

@@ -287,4 +287,6 @@ class Follower:
         most."""
         if self.mirror is None or not self._index.available:
             return False
+        if self._freshness.is_confirmed:
+            return True
         return await self._freshness.confirm() and self.mirror is not None

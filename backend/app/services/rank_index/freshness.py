@@ -52,13 +52,19 @@ class Freshness:
         """Notes that this worker has moved the index on: its own pages show that at once."""
         self._own[step.epoch] = max(self._own.get(step.epoch, 0), step.position)
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the mirror may be read without asking anybody."""
+        now = asyncio.get_running_loop().time()
+        return not self._own and now - self._confirmed_at < self._max_age
+
     async def confirm(self) -> bool:
         """Whether the mirror may be read now."""
         now = asyncio.get_running_loop().time()
         if self._own and not await self._has_own_writes():
             return False
         # Own writes of another epoch: a look says which of the two epochs is the newer one.
-        if not self._own and now - self._confirmed_at < self._max_age:
+        if self.is_confirmed:
             return True
         if self._is_behind():
             return False
