@@ -56,6 +56,44 @@ test("where everybody is asked, a guest joins, sends a score, and comes back", a
   expect(problems.filter((each) => !each.includes("404"))).toEqual([]);
 });
 
+test("an account is kept when another player is looked on, and comes back by its code", async ({
+  page,
+  guarded,
+}) => {
+  const name = `Keeps ${Date.now()}`;
+  await openBoard(page, guarded);
+  await page.getByRole("combobox", { name: "Your name" }).fill(name);
+  await page.getByRole("option", { name: `Join as ${name}` }).click();
+  await expect(page.getByRole("button", { name: "Sign out" })).toBeVisible();
+  // Somebody else's page, and "This is me": the account is still there.
+  await page.goto(`${guarded.url}/players/7`);
+  await page.getByRole("button", { name: "This is me" }).click();
+  await page.getByRole("link", { name: "Show on the board" }).click();
+  await page.getByRole("button", { name: "Not you?" }).click();
+  await page.getByRole("button", { name: `Continue as ${name}` }).click();
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  const code = (await page.getByTestId("recovery-code").textContent()) ?? "";
+  expect(code).toMatch(/^\d+\.\S{20,}$/);
+  await page
+    .getByRole("group", { name: "Sign out" })
+    .getByText("Sign out", { exact: true })
+    .click();
+  expect(await page.evaluate(() => localStorage.getItem("leaderboard.session"))).not.toContain(
+    name,
+  );
+  await page.getByRole("button", { name: "I have a recovery code" }).click();
+  await page.getByLabel("Recovery code").fill("12.wrong");
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await expect(page.getByLabel("Recovery code")).toHaveAccessibleDescription(
+    "No player has this code.",
+  );
+  await page.getByLabel("Recovery code").fill(code);
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Switch player" })).toBeVisible();
+  await expect(page.getByRole("link", { name }).first()).toBeVisible();
+});
+
 test("somebody else's name can be looked on with, and no more", async ({ page, guarded }) => {
   await guarded.command("boards", "set", "global", "--client-submissions");
   await openBoard(page, guarded);

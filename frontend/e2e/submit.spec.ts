@@ -140,3 +140,29 @@ test("a score whose answer was lost is sent again and counts once", async ({ pag
   expect(new Set(keys).size).toBe(1);
   expect(await stack.api.rank(userId)).toMatchObject({ score: 800 });
 });
+
+test("a score without an answer outlives the page, is sent on return, and counts once", async ({
+  page,
+  stack,
+}) => {
+  const userId = await stack.api.createUser(`Outbox ${Date.now()}`);
+  await as(page, userId);
+  await openBoard(page, stack);
+  let reached = 0;
+  // The service gets the first one and counts it. Its answer is lost, and so is the network.
+  await page.route("**/submit", async (route) => {
+    reached += 1;
+    if (reached === 1) await route.fetch();
+    return route.abort("connectionreset");
+  });
+  await page.getByLabel("Score", { exact: true }).fill("900");
+  await page.getByRole("button", { name: "Send score" }).click();
+  await expect(page.getByText(/The score is kept here/)).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByLabel("Score", { exact: true })).toHaveValue("");
+  await page.unroute("**/submit");
+  await page.reload();
+  await expect(page.getByText("Your score 900 was counted").first()).toBeAttached();
+  expect(await stack.api.rank(userId)).toMatchObject({ score: 900 });
+  const games = await (await fetch(`${stack.url}/api/users/${userId}/sessions`)).json();
+  expect(games.sessions).toHaveLength(1);
+});

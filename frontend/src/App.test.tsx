@@ -78,3 +78,19 @@ test("an unreachable service is said so; then the board comes, and follows the s
   act(() => FakeWebSocket.last.say(updateOf({ left: [1], moved: [[2, 1]], total_players: 1 })));
   expect(ranking()).toEqual([["1", expect.stringContaining("player 2")]]);
 });
+
+test("an empty board invites nobody who can't send a score", async () => {
+  serve(({ path }) => {
+    if (path === "/boards") return ok({ boards: [board] });
+    return path === "/auth" ? ok({ mode: "closed", guest_sign_in: false }) : "none";
+  });
+  render(<App />);
+  await wait(100);
+  act(() => {
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.say(snapshotOf([]));
+  });
+  expect(screen.getByText(text.board.emptyElsewhere)).toBeTruthy();
+  expect(screen.queryByText(text.board.empty)).toBeNull();
+  expect(document.body.textContent).not.toMatch(/send a score/i);
+});
