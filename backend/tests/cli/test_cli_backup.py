@@ -55,8 +55,8 @@ def test_a_backup_brings_everything_back(data, tmp_path):
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.startswith("Audit log: ")
     assert verified.stdout.endswith("\nAll agree.\n")
-    assert "restore" in run("audit", "--limit", 1, "--data", new).stdout
     with Service(new) as service:
+        assert " restore " in run("audit", "--limit", 1, "--data", new).stdout
         assert standings(service) == before
         answer = submit(service, nova["user_id"], -1)  # ids go on where they were
         assert answer["new_rank"] == 1
