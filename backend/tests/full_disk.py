@@ -23,10 +23,10 @@ async def told_of(client: httpx.AsyncClient) -> None:
             if writer["status"] == "down":
                 break
             await asyncio.sleep(0.1)
-    assert health.status_code == 503
+    assert health.status_code == 503, health.text
     assert writer["detail"] == "scores can't be stored: disk full", writer
     metrics = (await client.get("/metrics")).text
-    assert 'leaderboard_writes_failing{why="disk full"' in metrics
+    assert 'leaderboard_writes_failing{why="disk full"' in metrics, metrics
 
 
 async def main(disk: Path, settings: Settings) -> None:
