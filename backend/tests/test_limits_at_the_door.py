@@ -132,7 +132,7 @@ async def test_a_token_that_is_over_is_no_attempt(there):
     forgery = forged("another secret of thirty-two bytes", sub=str(there.there.player), exp=1)
     answers = [await there.client.get(TOP, headers=bearer(forgery)) for _ in range(2)]
     assert [each.status_code for each in answers] == [401, 401]
-    assert told == {(401, answers[0].json()["detail"], '"address-light";q=6000;w=60')}
+    assert told == {(401, answers[0].json()["detail"], '"address-light";q=1800;w=60')}
     for who in ("expired", "revoked"):
         assert (await there.ask(who, "GET", TOP)).status_code == 429
     assert (await there.ask("expired token", "GET", TOP)).status_code == 401
@@ -150,7 +150,7 @@ async def test_health_costs_no_reads(there):
     for _ in range(5):
         answer = await there.client.get("/api/leaderboard/health")
         assert answer.status_code == 200
-        assert answer.headers["ratelimit-policy"] == '"address-light";q=6000;w=60'
+        assert answer.headers["ratelimit-policy"] == '"address-light";q=1800;w=60'
     assert answer.json()["limits"] == {"status": "ok", "detail": None, "latency_ms": None}
 
 

@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     """Sockets opened from one address."""
     limit_address_sign_ins: Positive = 20
     """Guests and tokens, and credentials that were wrong."""
-    limit_address_light: Positive = 6_000
+    limit_address_light: Positive = 1_800
     """Requests a minute from one address for health, probes, documents and unknown paths."""
     limit_burst_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     """What a limit allows in so long may come at once."""
