@@ -133,7 +133,15 @@ async def test_a_locked_players_scores_keep_their_order(sandbox):
         assert totals == [1, 3, 6, 10, 15]
 
 
-async def test_a_locked_row_of_a_board_holds_up_nobody_else(sandbox):
+async def test_a_locked_row_of_a_board_holds_up_nobody_else(sandbox, monkeypatch):
+    """The batch is written without that player at once, not in halves that wait one by one."""
+    commit, sizes = Transactions.commit, set()
+
+    async def seen(self, items, deadline, *, skip_locked=False):
+        sizes.add(len(items))
+        return await commit(self, items, deadline, skip_locked=skip_locked)
+
+    monkeypatch.setattr(Transactions, "commit", seen)
     async with sandbox.worker(database_lock_timeout=0.05, write_timeout=4) as worker:
         ada, *others = await worker.add_players(8)
         for player in (ada, *others):
@@ -144,6 +152,7 @@ async def test_a_locked_row_of_a_board_holds_up_nobody_else(sandbox):
             results = (await batch_of(worker, *items)).json()["results"]
             assert results[0]["problem"]["code"] == "busy"
             assert {each["status"] for each in results[1:]} == {"accepted"}
+        assert sizes == {1, 8}
         assert (await worker.submit(ada, 1)).status_code == 200
 
 
