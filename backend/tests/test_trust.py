@@ -201,6 +201,7 @@ async def test_a_version_never_goes_back_with_a_new_epoch(sandbox):
             client.hset(own.index.state_key, "version", 500)
             client.hset(own.index.state_key, "building", "new")
         run_id = own.index.run_id
+        assert await own.index.promote("given up", 20, "20 1", Past(), run_id) is None
         assert await own.index.promote("new", 20, "20 1", Past(), run_id)
         state = await own.index.state()
         assert (state.epoch, state.version, state.building) == ("new", 500, "")
