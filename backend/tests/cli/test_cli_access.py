@@ -10,6 +10,8 @@ import pytest
 from cli_helpers import Service, eventually, run
 from test_cli_refusals import one_line
 
+from app.services.access.tokens import Tokens
+
 GOOD = secrets.token_urlsafe(48)
 
 
@@ -186,8 +188,10 @@ def test_keys_and_their_acts_beside_a_running_service(data):
         assert service.end() == 0
         secret = (data / "auth_secret").read_text().strip()
         assert not [each for each in (key, new, secret) if each in service.said()]
-    with Service(data, "--auth") as service:  # the same secret: a token goes on
-        assert ask(service, "/api/auth", token[1]["token"])[1]["caller"]["user_id"] == 1
+    with Service(data, "--auth") as service:  # the same secret: tokens that it signs are good
+        guest = Tokens(secret, 600).issue(1).text
+        assert ask(service, "/api/auth", guest)[1]["caller"]["user_id"] == 1
+        assert ask(service, "/api/auth", token[1]["token"])[0] == 401, "it ended with its key"
         assert service.end() == 0
 
 
