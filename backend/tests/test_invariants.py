@@ -136,10 +136,9 @@ class Leaderboard(RuleBasedStateMachine):
         key = list(self.keys)[which % len(self.keys)]
         user_id, score, session_id = self.keys[key]
         answer = self.loop.run(self.workers[worker].submit(user_id, score, key=key))
-        if user_id in self.model.away:
-            assert answer.status_code == 409
-        else:
-            assert answer.json()["session_id"] == session_id
+        # What was stored is answered first, whatever has become of the player since.
+        assert answer.status_code == 200
+        assert answer.json()["session_id"] == session_id
 
     @rule(player=st.integers(0, PLAYERS - 1), active=st.booleans(), worker=st.integers(0, 1))
     def set_active(self, player: int, active: bool, worker: int) -> None:

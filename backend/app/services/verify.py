@@ -31,6 +31,7 @@ PLAYERS = 2_000
 """Players whose ledger is folded again in one query."""
 EVENTS = 100_000
 """Event ids that are looked through for repeated ones in one query."""
+LAST_ID = 2**63 - 1
 CHUNK = 500
 """Players who are looked up in the index in one call."""
 MAX_REST_SECONDS = 1.0
@@ -79,7 +80,9 @@ SELECT greatest((SELECT max(id) FROM users), (SELECT max(user_id) FROM leaderboa
                 (SELECT max(user_id) FROM game_sessions), 0)
 """
 
-_LAST_EVENT = "SELECT last_value FROM event_id_seq"
+_NTH_PLAYER = "SELECT id FROM users WHERE id > $1 ORDER BY id OFFSET $2 LIMIT 1"
+
+_HAS_EVENTS = "SELECT EXISTS (SELECT FROM game_sessions WHERE id > $1 AND id <= $2)"
 
 _REPEATED_IDS = """
 SELECT id, count(*) AS times FROM game_sessions WHERE id > $1 AND id <= $2
@@ -140,15 +143,20 @@ async def _check_ids(engine: AsyncEngine, report: Report) -> int:
     found, pace = 0, Pace()
     async with raw_connection(engine) as connection:
         await connection.execute(_MODEST)
-        last = await connection.fetchval(_LAST_EVENT)
-        # The last step also looks at ids beyond the sequence, of which there should be none.
-        starts = range(0, last + 1, EVENTS)
-        for after in starts:
-            upto = after + EVENTS if after != starts[-1] else 2**63 - 1
-            repeated = await connection.fetch(_REPEATED_IDS, after, upto, timeout=600)
-            for row in repeated:
-                report(f"ledger: session {row['id']} is there {row['times']} times")
-            found += len(repeated)
+        after, width = 0, EVENTS
+        while after < LAST_ID:
+            upto = min(after + width, LAST_ID)
+            if not await connection.fetchval(_HAS_EVENTS, after, upto, timeout=600):
+                # A sequence may jump by billions: the step doubles where there is nothing.
+                after, width = upto, width * 2
+            elif width > EVENTS:
+                width = max(EVENTS, width // 2)
+            else:
+                repeated = await connection.fetch(_REPEATED_IDS, after, upto, timeout=600)
+                for row in repeated:
+                    report(f"ledger: session {row['id']} is there {row['times']} times")
+                found += len(repeated)
+                after = upto
             await pace.rest()
     return found
 
@@ -161,8 +169,10 @@ async def _check_folds(
     async with raw_connection(engine) as connection:
         await connection.execute(_MODEST)
         last = await connection.fetchval(_LAST_PLAYER)
-        for after in range(0, last, PLAYERS):
-            upto = min(after + PLAYERS, last)
+        after = 0
+        while after < last:
+            # A step is a number of players, because ids may have large gaps.
+            upto = await connection.fetchval(_NTH_PLAYER, after, PLAYERS - 1) or last
             rows: list[asyncpg.Record] = await connection.fetch(
                 _REFOLD, *board.key, after, upto, modes, timeout=600
             )
@@ -171,6 +181,7 @@ async def _check_folds(
             found += len(rows)
             if progress is not None:
                 progress(upto, 2 * last)
+            after = upto
             await pace.rest()
     return found
 

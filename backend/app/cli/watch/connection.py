@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.frames import Close
 
 from app.cli.watch.state import State, advance
 
@@ -87,10 +88,17 @@ class Watcher:
             if said is not None and said.code in _CLOSED:
                 raise RefusedError("give a key with the scope read in LEADERBOARD_KEY") from error
             if said is not None and said.code in _FINAL:
-                raise RefusedError(said.reason or f"closed with {said.code}") from error
+                raise RefusedError(self._refusal(said)) from error
             raise LostError((said and said.reason) or "the connection broke") from error
         except (OSError, InvalidHandshake, InvalidMessage, TimeoutError) as error:
             raise LostError(str(error) or type(error).__name__) from error
+
+    def _refusal(self, said: Close) -> str:
+        """The service's reason. A private board is refused like one that is not there, so a caller
+        without a key is told where to put one."""
+        reason = said.reason or f"closed with {said.code}"
+        hint = "" if self._headers else " A key with the scope read goes into LEADERBOARD_KEY."
+        return f"{reason}{hint}"
 
     def _resuming_address(self) -> str:
         state = self.state
