@@ -1,0 +1,84 @@
+"""The load of `scripts/outage` keeps its pace, whatever its requests or its process wait for."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from benchmarks.outage import Load
+
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+PER_SECOND = 400.0
+SECONDS = 1.0
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(1_000):
+        writer.write(ANSWER)
+    writer.close()
+
+
+@asynccontextmanager
+async def loaded():
+    """A load that runs for a while against a server that answers at once."""
+    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
+    async with server:
+        load = Load(server.sockets[0].getsockname()[1])
+        task = asyncio.create_task(load.run("read", [REQUEST], PER_SECOND))
+        yield load
+        load.stopped = True
+        await task
+        async with asyncio.timeout(5):
+            while len(load.answers) < load.asked:
+                await asyncio.sleep(0.01)
+        for call in load.idle:
+            call.transport.close()
+
+
+async def test_a_busy_process_keeps_the_pace():
+    """Turns of the event loop that take 10 ms do not make it one request a turn."""
+    async with loaded() as load:
+        until = time.perf_counter() + SECONDS
+        while time.perf_counter() < until:
+            time.sleep(0.01)  # noqa: ASYNC251 - that is the point
+            await asyncio.sleep(0)
+        asked = load.asked
+    assert asked > 0.8 * PER_SECOND * SECONDS
+
+
+async def test_a_connection_that_takes_long_keeps_no_other_request_waiting(monkeypatch):
+    loop = asyncio.get_running_loop()
+    connect = loop.create_connection
+    slow = [0.5]
+
+    async def create_connection(*args, **kwargs):
+        await asyncio.sleep(slow.pop() if slow else 0)
+        return await connect(*args, **kwargs)
+
+    monkeypatch.setattr(loop, "create_connection", create_connection)
+    async with loaded() as load:
+        await asyncio.sleep(0.4)
+        answered = len(load.answers)
+    assert answered > 0.5 * 0.4 * PER_SECOND
+    assert max(each.took for each in load.answers) > 0.5
+
+
+async def test_what_the_load_generator_was_late_is_told_apart():
+    async with loaded() as load:
+        await asyncio.sleep(0.1)
+        time.sleep(0.4)  # noqa: ASYNC251 - that is the point
+        await asyncio.sleep(0.1)
+    assert max(each.late for each in load.answers) == pytest.approx(0.4, abs=0.1)
+
+
+async def test_a_refused_connection_is_an_answer_of_its_own():
+    load = Load(1)
+    task = asyncio.create_task(load.run("read", [REQUEST], 50.0))
+    await asyncio.sleep(0.1)
+    load.stopped = True
+    await task
+    await asyncio.sleep(0.05)
+    assert load.asked == len(load.answers)
+    assert {each.status for each in load.answers} == {0}
