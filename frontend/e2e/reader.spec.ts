@@ -57,7 +57,9 @@ test("place and filter survive a player's page, a reload, Back and a link", asyn
   await page.getByRole("link", { name: "Back to the board" }).click();
   await expect(page.locator("[data-index='40004']")).toBeVisible();
 
+  // Other rows begin with the first, whatever was in sight before.
   await page.getByLabel("Top 50", { exact: true }).check();
+  await expect(page.locator("[data-index='4']")).toBeInViewport();
   await expect(page).toHaveURL(/view=top50$/);
   await page.reload();
   await expect(table).toHaveAttribute("aria-rowcount", "51");

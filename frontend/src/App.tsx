@@ -15,7 +15,8 @@ export function App() {
   return (
     <CrashGuard>
       <QueryClientProvider client={client}>
-        <BrowserRouter>
+        {/* In a transition a radio springs back to its old place until the page is redrawn. */}
+        <BrowserRouter useTransitions={false}>
           <Routes>
             <Route element={<Shell />}>
               <Route index={true} element={<BoardPage />} />

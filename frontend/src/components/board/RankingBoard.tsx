@@ -1,5 +1,5 @@
 /** The live board: podium, rows, and the way to any of them. */
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useLive } from "../../context/liveStore";
 import { useBoardRef } from "../../hooks/useBoardRef";
 import { readTopRank, useFilter, useOpenPlayer, writeTopRank } from "../../hooks/useBoardView";
@@ -110,6 +110,7 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
     scrollToRow(Math.min(wanted, rows.count - 1));
     onArrived();
   }, [wanted, rows.count, scrollToRow, onArrived]);
+  useStart(most, scroll);
   useKeptPlace(scrolled, scroll, rows.count);
 
   const list = useRef<HTMLElement | null>(null);
@@ -205,6 +206,16 @@ function useShape({ width, height }: Size, rows: Rows, board: Board) {
   // The podium is higher than the rows that it stands for.
   const head = scoreSize === null ? 0 : PODIUM_HEIGHT - PODIUM_ROWS * row;
   return { row, tableHead, head, scoreSize, shape };
+}
+
+/** Another choice of rows begins with its first: the old place means nothing among them. */
+function useStart(most: number, { goToRow }: LongScroll): void {
+  const chosen = useRef(most);
+  useLayoutEffect(() => {
+    if (chosen.current === most) return;
+    chosen.current = most;
+    goToRow(0);
+  }, [most, goToRow]);
 }
 
 /** Goes to the rank that the address names, once, and keeps the address up to date from then on. */
