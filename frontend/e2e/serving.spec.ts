@@ -81,7 +81,7 @@ test(
       if (!url.startsWith(stack.url) && !url.startsWith("data:")) wrong.push(url);
     });
     await page.goto(`${stack.url}/docs`);
-    await page.getByText("/api/leaderboard/top", { exact: true }).click();
+    await page.getByRole("button", { name: "GET /api/leaderboard/top Top" }).click();
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.getByRole("button", { name: "Execute" }).click();
     await expect(page.getByText('"total_players"').first()).toBeVisible();
