@@ -67,6 +67,9 @@ def invalid_input(error: ValidationError | RequestValidationError) -> InvalidInp
         field = ".".join(str(part)[:MAX_NAME] for part in path)
         message = each["msg"].removeprefix("Value error, ")
         errors.append({"field": field or "body", "message": message})
+    if len(errors) == 1:
+        # Many clients show the detail alone: it says what is wrong, not only where.
+        return InvalidInput.field(errors[0]["field"], errors[0]["message"])
     named = ", ".join(dict.fromkeys(each["field"] for each in errors))
     return InvalidInput(f"Not valid: {named}.", errors=errors)
 
