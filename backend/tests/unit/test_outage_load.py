@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from benchmarks.outage import Load
+from benchmarks.outage import Answer, Load, Outage
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -82,3 +82,16 @@ async def test_a_refused_connection_is_an_answer_of_its_own():
     await asyncio.sleep(0.05)
     assert load.asked == len(load.answers)
     assert {each.status for each in load.answers} == {0}
+
+
+def test_a_stall_is_told_also_if_it_only_kept_an_answer_from_being_read():
+    """The answer to what was due in the outage lay unread while what came after it was late."""
+
+    def answer(at: float, late: float, took: float) -> Answer:
+        return Answer("score", at, late, took, 200, has_retry_after=False, is_from_index=True)
+
+    outage = Outage(killed_at=10.0, loaded_after=1.0, trusted_after=2.0)
+    unread = answer(11.9, 0.0, 1.2)
+    outage.take([answer(9.0, 3.0, 0.1), unread, answer(12.3, 0.8, 0.1), answer(14.0, 2.0, 0.1)])
+    assert outage.answers == [unread]
+    assert outage.late == 0.8
