@@ -281,10 +281,10 @@ async def test_a_page_of_old_games_leaves_out_newer_partitions(database, mode):
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_tail_of_the_ledger(database, mode):
     """Some blocks around the newest sessions, however long the month was."""
-    since = datetime.now(UTC) - timedelta(hours=4) - tail.SPARE
+    tail_of = (SESSIONS - 500, tail.ALL, datetime.now(UTC), timedelta(hours=4) + tail.SPARE)
     await database.connection.execute("SET enable_seqscan = off; SET jit = off")
     try:
-        plan = await database.plan(tail._TAIL, SESSIONS - 500, tail.ALL, since, mode=mode)
+        plan = await database.plan(tail._TAIL, *tail_of, mode=mode)
     finally:
         await database.connection.execute("RESET enable_seqscan; RESET jit")
     assert plan.indexes() & await database.children("idx_session_id")

@@ -9,6 +9,7 @@ import pytest
 from app.core.database import create_engine
 from app.services.rank_index import keeper as keeping
 from app.services.rank_index.index import IndexAway
+from app.services.rank_index.tail import Watermark
 from tests.index_helpers import add_players, dump, folds_of, order, parts, play, restore
 
 
@@ -42,6 +43,23 @@ async def test_what_was_lost_is_drift_and_is_there_after_one_sweep(sandbox):
             await own.keeper.look()
         assert await order(own) == [ada]
         assert own.keeper.repaired == 1
+    await connection.close()
+
+
+async def test_scores_after_the_servers_clock_was_set_back_are_found(sandbox):
+    """The watermark was drawn while PostgreSQL's clock was hours ahead: what came after the clock
+    was put right is dated before it."""
+    connection = await sandbox.connect()
+    (ada,) = await add_players(connection, 1)
+    async with parts(sandbox) as own:
+        await own.keeper.recover()
+        watermark = Watermark.decode((await own.index.state()).watermark)
+        ahead = replace(watermark, at=datetime.now(UTC) + timedelta(days=2))
+        await own.index.client.hset(own.index.state_key, "watermark", ahead.encode())
+        await play(connection, ada, 5)
+        own.index.distrust("a test")
+        await own.keeper.recover()
+        assert await order(own) == [ada]
     await connection.close()
 
 

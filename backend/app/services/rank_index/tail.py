@@ -19,12 +19,15 @@ _SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM e
 _NEXT_TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
-# The time bound lets whole partitions be left out; the BRIN index finds the rest. Games of an
-# import that is not wholly in the index may be older by years: its row says how old.
+# The time bound lets whole partitions be left out; the BRIN index finds the rest. If the server's
+# clock was set back, events after the watermark are dated before it: the bound is counted from the
+# earlier of the two. Games of an import that is not wholly in the index may be older by years: its
+# row says how old.
 _TAIL = """
 SELECT user_id, max(id) AS newest FROM (
     SELECT user_id, id FROM game_sessions WHERE id > $1 AND id <= $2
-        AND timestamp >= least($3, (SELECT min(oldest_at) FROM imports WHERE last_event_id > $1))
+        AND timestamp >= least($3::timestamptz - $4::interval, now() - $4::interval,
+                               (SELECT min(oldest_at) FROM imports WHERE last_event_id > $1))
     UNION ALL
     SELECT user_id, id FROM player_events WHERE id > $1 AND id <= $2
 ) AS tail GROUP BY user_id
@@ -112,6 +115,6 @@ async def read_tail(
         # What the planner thinks of rows beyond its statistics must not make it read a month.
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         rows = await connection.fetch(
-            _TAIL, since.event_id, upto, since.at - reach.margin, timeout=reach.seconds
+            _TAIL, since.event_id, upto, since.at, reach.margin, timeout=reach.seconds
         )
     return {row["user_id"]: row["newest"] for row in rows}
