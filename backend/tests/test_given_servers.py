@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -16,6 +17,7 @@ from app.core.database import create_engine, is_away, raw_connection
 from app.core.embedded.binaries import valkey_binary
 from app.core.embedded.folder import POSTGRES_PORT
 from app.core.redis import create_client
+from app.services.sql_standings import SlowLane
 from tests.nginx_helpers import free_port
 from tests.tls_front import make_certificate, tls_in_front
 
@@ -72,6 +74,33 @@ async def test_statements_behind_a_pooler_have_names_of_their_own(sandbox):
                 assert await raw.fetchval("SELECT count(*) FROM pg_prepared_statements") == 0
     finally:
         await engine.dispose()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+async def test_the_fall_back_asks_for_its_session_as_all_others_do(sandbox, monkeypatch, pooled):
+    """A pooler refuses connections that ask for more, and a URL's options hold for all of them."""
+    asked = []
+    connect = asyncpg.connect
+
+    async def watched(*args, **kwargs):
+        asked.append(kwargs["server_settings"])
+        return await connect(*args, **kwargs)
+
+    monkeypatch.setattr(asyncpg, "connect", watched)
+    more = "&pgbouncer=true" if pooled else "&options=-c+work_mem%3D1234kB"
+    lane = SlowLane(sandbox.make_settings(database_url=f"{sandbox.settings.database_url}{more}"))
+    try:
+        async with lane.snapshot() as raw:
+            shown = [
+                await raw.fetchval(f"SHOW {name}")
+                for name in ("jit", "max_parallel_workers_per_gather", "application_name")
+            ]
+            assert shown == ["off", "0", "leaderboard fall-back"]
+            if not pooled:
+                assert await raw.fetchval("SHOW work_mem") == "1234kB"
+    finally:
+        await lane.close()
+    assert set(asked[0]) == {"application_name", "timezone"} | (set() if pooled else {"options"})
 
 
 async def test_a_pooler_that_was_not_said_is_told(sandbox):

@@ -25,14 +25,17 @@ _BUSY = ("40001", "40P01", "55P03")
 """Serialization failure, deadlock, lock time-out: the same work may well succeed next time."""
 
 
-def create_engine(settings: Settings, **connect_args: object) -> AsyncEngine:
-    """An engine with a bounded pool; statements end after `database_timeout` seconds.
+def create_engine(
+    settings: Settings, *, name: str = "leaderboard", **connect_args: object
+) -> AsyncEngine:
+    """An engine with a bounded pool; statements end after `database_timeout` seconds. `name` is
+    what PostgreSQL shows of its connections.
 
     With `command_timeout=None`, statements, locks and transactions may take as long as they want:
     for migrations.
     """
     url, session, arguments = for_driver(
-        settings.database_url, {"application_name": "leaderboard", "timezone": "UTC"}
+        settings.database_url, {"application_name": name, "timezone": "UTC"}
     )
     engine = create_async_engine(
         url,

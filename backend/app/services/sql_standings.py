@@ -151,6 +151,9 @@ class Pass(NamedTuple):
     pages: dict[PageAt, list[tuple[Fold, str]]]
 
 
+_ALONE = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+
+
 class SlowLane:
     """The one connection of a worker for queries that read a whole board.
 
@@ -166,12 +169,7 @@ class SlowLane:
                     "database_timeout": min(STATEMENT_SECONDS, settings.database_timeout),
                 }
             ),
-            server_settings={
-                "application_name": "leaderboard fall-back",
-                "timezone": "UTC",
-                "jit": "off",
-                "max_parallel_workers_per_gather": "0",
-            },
+            name="leaderboard fall-back",
         )
         self._lock = asyncio.Lock()
         self._rest_until = 0.0
@@ -187,6 +185,8 @@ class SlowLane:
                     raw_connection(self._engine) as connection,
                     connection.transaction(isolation="repeatable_read", readonly=True),
                 ):
+                    # Not at the start of the connection: a pooler refuses to hand these on.
+                    await connection.execute(_ALONE)
                     yield connection
             finally:
                 ended = time.monotonic()
