@@ -148,3 +148,9 @@ test("names of all kinds neither break nor overflow", async ({ page, stack }) =>
     await expectSound(page);
   }
 });
+
+test("a player's page is loaded before somebody asks for it", ANYWHERE, async ({ page, stack }) => {
+  const ahead = page.waitForResponse(/\/PlayerPage-[\w-]+\.js$/);
+  await openBoard(page, stack);
+  expect((await ahead).ok()).toBe(true);
+});

@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { BrowserRouter, Route, Routes } from "react-router";
 import { BoardPage } from "./components/board/BoardPage";
 import { CrashGuard } from "./components/layout/Crash";
@@ -8,10 +8,18 @@ import { NotFound } from "./components/layout/NotFound";
 import { Shell } from "./components/layout/Shell";
 import { createQueryClient } from "./utils/api/queries";
 
-const PlayerPage = later(async () => (await import("./components/player/PlayerPage")).PlayerPage);
+const loadPlayerPage = async () => (await import("./components/player/PlayerPage")).PlayerPage;
+const PlayerPage = later(loadPlayerPage);
+/** When what the first page needs has had its time on the network. */
+const AHEAD_MS = 1_000;
 
 export function App() {
   const [client] = useState(createQueryClient);
+  // Ahead of the first press on a row: on a slow network the page would be empty until it came.
+  useEffect(() => {
+    const timer = setTimeout(() => loadPlayerPage().catch(() => undefined), AHEAD_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <CrashGuard>
       <QueryClientProvider client={client}>
