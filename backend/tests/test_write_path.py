@@ -721,3 +721,28 @@ async def test_a_defect_in_a_replay_leaves_nobody_waiting(sandbox, monkeypatch):
         monkeypatch.setattr(RankIndex, "apply", broken)
         again = await asyncio.wait_for(worker.submit(ada, 1, key="k"), 30)
         assert (again.status_code, again.json()["replayed"]) == (200, True)
+
+
+async def test_a_defect_at_one_set_aside_score_leaves_nobody_waiting(sandbox, monkeypatch):
+    async with sandbox.worker(database_lock_timeout=0.05) as worker:
+        ada, bo = await worker.add_players(2)
+        commit, calls = Transactions.commit, 0
+
+        async def fails_aside(self, items, deadline, *, skip_locked=False):
+            nonlocal calls
+            calls += 1
+            if calls > 2:  # after the batch's own attempt, and the one without locked players
+                if len(items) > 1:
+                    raise asyncpg.DataError("one of them can't be stored")
+                if items[0].submission.user_id == ada:
+                    raise ZeroDivisionError
+            return await commit(self, items, deadline, skip_locked=skip_locked)
+
+        monkeypatch.setattr(Transactions, "commit", fails_aside)
+        sent = [{"user_id": player, "score": 1} for player in (ada, bo)]
+        async with hold_player(sandbox, ada), hold_player(sandbox, bo):
+            answer = await asyncio.wait_for(
+                worker.client.post("/api/leaderboard/submit/batch", json={"submissions": sent}), 30
+            )
+        codes = [result["problem"]["code"] for result in answer.json()["results"]]
+        assert codes == [InternalError.code, "busy"]

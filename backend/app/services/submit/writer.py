@@ -243,8 +243,7 @@ class Writer:
         except AppError as error:
             self._refuse(taken, error)
         except asyncpg.PostgresError:
-            for item in taken:
-                await self._commit([item], deadline, skip_locked=True)
+            await self._write_one_by_one(taken, deadline)
         except Exception:  # a defect of ours: nobody may be left waiting for it
             log.exception("set-aside scores failed", size=len(taken))
             self._refuse(taken, InternalError("The score could not be written."))
@@ -252,3 +251,12 @@ class Writer:
             self._aside.give_back(batch.locked)
             self._aside.release(item.submission.user_id for item in batch.items)
             await self._finish(batch, started)
+
+    async def _write_one_by_one(self, items: Sequence[Item], deadline: float) -> None:
+        """Finds the one that the database refuses. A defect met at one item leaves the others."""
+        for item in items:
+            try:
+                await self._commit([item], deadline, skip_locked=True)
+            except Exception:  # a defect of ours: nobody may be left waiting for it
+                log.exception("a set-aside score failed")
+                self._refuse([item], InternalError("The score could not be written."))
