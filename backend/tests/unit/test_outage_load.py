@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from benchmarks.outage import Answer, Load, Outage
+from app.websocket import frames
+from benchmarks.outage import Answer, GapWatcher, Load, Outage
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -95,3 +96,21 @@ def test_a_stall_is_told_also_if_it_only_kept_an_answer_from_being_read():
     outage.take([answer(9.0, 3.0, 0.1), unread, answer(12.3, 0.8, 0.1), answer(14.0, 2.0, 0.1)])
     assert outage.answers == [unread]
     assert outage.late == 0.8
+
+
+def test_a_watcher_sees_a_gap_from_the_heads_of_frames_alone():
+    watcher = GapWatcher("/ws/leaderboard/1")
+    rest = b',"entries":[...]'  # no JSON: nobody has the time to parse 280 snapshots at once
+    for head in (
+        b'{"type":"snapshot","seq":5,"epoch":"a"',
+        b'{"type":"update","seq":7,"prev":5',
+        b'{"type":"rank","seq":9,"rank":1',
+        b'{"type":"update","seq":9,"prev":6',
+    ):
+        watcher._take(1, head + rest)
+    assert watcher.gaps == 0
+    watcher._take(
+        1,
+        frames.update(seq=12, prev=11, total_players=1, version=1, entries=b"", moved=[], left=[]),
+    )
+    assert watcher.gaps == 1
