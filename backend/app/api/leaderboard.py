@@ -243,7 +243,7 @@ def _parse_items(body: bytes, given: list[Any]) -> list[ScoreSubmission | AppErr
     """The items, each valid or with its own error. Raises InvalidInput for a repeated name."""
     try:
         valid = _batch.validate_json(body).submissions
-    except ValidationError:  # something is wrong: find out with what, item by item
+    except ValidationError:  # at least one item is wrong: validate each on its own
         refuse_repeated(body)
         return [_parse_item(item) for item in read_items(given, body)]
     refuse_repeated(body, 1 + sum(map(_names_in, valid)))

@@ -60,7 +60,7 @@ def erase(
     with one_clear_line():
         wanted = [*(ids or []), *(_read_ids(file) if file else [])]
         if not wanted:
-            raise CliError("whom? Give ids, or --file with what `players erased` wrote")
+            raise CliError("give ids of players, or --file with the output of `players erased`")
 
     async def do(engine: AsyncEngine, sealer: Sealer) -> list[int]:
         erasures = await _erasures(engine, sealer)
@@ -93,7 +93,7 @@ def erased(data: DataOption = DEFAULT_DATA) -> None:
 
 @app.command()
 def export(user_id: PlayerArgument, data: DataOption = DEFAULT_DATA) -> None:
-    """Write all that is stored of a player to standard output, as JSON."""
+    """Write everything stored about a player to standard output, as JSON."""
 
     async def do(engine: AsyncEngine, _sealer: Sealer) -> None:
         async for piece in await PlayerExports(engine, Sessions(engine)).open(user_id):

@@ -61,7 +61,7 @@ TWIN = "\x1f"
 
 
 def clean_name(name: str) -> str:
-    """A name as it is stored: in the normal form C. Raises ValueError with what is wrong."""
+    """The name in the form that is stored (NFC). Raises ValueError with the reason."""
     if len(name) > MAX_WRITTEN:
         raise ValueError(f"must have 1 to {MAX_NAME} characters")
     name = check_visible(name)

@@ -160,7 +160,7 @@ def for_tools(database_url: str) -> URL:
 
 
 def clean_redis_url(given: str) -> str:
-    """The URL with what Redis' driver takes. Raises ValueError."""
+    """The URL in the form that the Redis driver takes. Raises ValueError."""
     parts = _split(given)
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise ValueError(f"must begin with redis://, as in {REDIS_FORM}")

@@ -139,7 +139,7 @@ class ImportWriter:
         return await asyncio.gather(*(item.receipt for item in items), return_exceptions=True)
 
     async def close(self) -> None:
-        """Returns when all that was taken is written."""
+        """Waits until every row that was taken is written."""
         await self._writer.close()
 
 
@@ -190,7 +190,7 @@ class Importer:
         return [outcomes[at] for at in range(len(games))]
 
     async def close(self) -> None:
-        """Returns when all that was taken is written."""
+        """Waits until every row that was taken is written."""
         await self._writer.close()
 
     async def _make_partitions(self, moments: Iterable[datetime | None]) -> None:

@@ -43,7 +43,7 @@ def named(name: str, key: str) -> str:
 
 
 async def fill_keys(engine: AsyncEngine) -> int:
-    """Fills the keys that are missing. How many it were.
+    """Fills the keys that are missing and returns their number.
 
     Where two players have names that are the same by now, both keep them: the older one has the
     key, the other one a key that no name makes (`twin_key`).

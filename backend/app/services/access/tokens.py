@@ -101,7 +101,7 @@ def _signed_with(secret: str, text: str) -> dict[str, Any] | None:
 
 def _checked(claims: dict[str, Any], latest: float) -> Claims | None:
     """The claims with their types, or None. A token can't last longer than the service ever
-    makes one, so that a mistaken signer makes none that lasts for ever."""
+    makes one, so a signer with a mistake can make no token without an end."""
     user_id = _user_id(claims["sub"])
     issued_at, expires_at, key_id = claims["iat"], claims["exp"], claims.get("key")
     if user_id is None or not (_is_whole(issued_at) and _is_whole(expires_at)):

@@ -69,7 +69,7 @@ class Follower:
         self.players = 0
         self.listeners: list[Listener] = []
         self.recent = Heard()
-        """Players of whom a sweep needs to look no further."""
+        """Players that a sweep may leave out, because the stream has told of them."""
         self._freshness = Freshness(self, self._ask_position, settings.page_max_age)
         self._moved = asyncio.Event()
         self._losses = 0

@@ -134,7 +134,7 @@ class RankIndex:
         """Of the server that answered last, as the newest connection was told."""
         self._seen = Seen()
         self.ghosts: set[int] = set()
-        """Players of whom the database knew nothing when a page showed them; for the keeper."""
+        """Players on a page that the database did not have. The keeper looks them up again."""
         self._doubts = 1
         self._trusted_at = 0
         self.reason = "starting"

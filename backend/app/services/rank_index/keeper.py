@@ -180,7 +180,7 @@ class Keeper:
         """
         try:
             await self._look()
-        except BaseException:
+        except BaseException:  # a cancelled worker gives up its turn too
             if self._is_sweeper:
                 self._is_sweeper = False
                 with suppress(IndexAway):

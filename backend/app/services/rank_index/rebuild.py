@@ -126,7 +126,7 @@ async def _build(
             log.info("rebuild superseded", board=index.board.slug)
             await index.abandon(epoch, lock.token)
             return Outcome.SUPERSEDED
-    except BaseException:
+    except BaseException:  # a cancelled build is removed too
         with suppress(IndexAway):
             await index.abandon(epoch, lock.token)
         raise

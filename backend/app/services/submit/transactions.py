@@ -92,7 +92,7 @@ class Transactions:
                 await self._store(connection, batch)
             except (OSError, TimeoutError, asyncpg.InterfaceError):
                 raise  # the connection is closed, and the server rolls back
-            except Exception:
+            except Exception:  # whatever it was, the connection goes back without a transaction
                 await transaction.rollback()
                 raise
             progress.is_committing = True
