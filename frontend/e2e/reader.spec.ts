@@ -91,6 +91,12 @@ test("the rows are one tab stop, with arrow keys within", async ({ page, crowd }
 
 test("around me is centred, and stays so", async ({ page, crowd }) => {
   await as(page, 777);
+  const off = async () => {
+    const row = await rowOf(page, 777).boundingBox();
+    const table = await page.getByRole("table").boundingBox();
+    if (row === null || table === null) return Number.POSITIVE_INFINITY;
+    return Math.abs(row.y + row.height / 2 - (table.y + table.height / 2));
+  };
   for (const viewport of [
     { width: 390, height: 700 },
     { width: 1280, height: 720 },
@@ -98,23 +104,38 @@ test("around me is centred, and stays so", async ({ page, crowd }) => {
   ]) {
     await page.setViewportSize(viewport);
     await openBoard(page, crowd, "/?view=around");
-    const off = async () => {
-      const row = await rowOf(page, 777).boundingBox();
-      const table = await page.getByRole("table").boundingBox();
-      if (row === null || table === null) return Number.POSITIVE_INFINITY;
-      return Math.abs(row.y + row.height / 2 - (table.y + table.height / 2));
-    };
     await expect.poll(off).toBeLessThan(45);
   }
   const { rank: old, score } = await crowd.api.rank(777);
+  const seen = await watchRow(page, 777);
   await crowd.api.submit(777, Math.ceil(score / 50));
   const { rank: now } = await crowd.api.rank(777);
   expect(now).toBeLessThan(old);
   await expect(rank(rowOf(page, 777))).toHaveText(now.toLocaleString("en"));
-  const row = await rowOf(page, 777).boundingBox();
-  expect(row?.y).toBeGreaterThan(44);
-  expect((row?.y ?? 0) + (row?.height ?? 0)).toBeLessThan(390 - 44);
+  // The new neighbours have come, and the row is in the middle of them.
+  await expect(page.locator("[data-index='10']")).toHaveAttribute("data-player", "777");
+  await expect.poll(off).toBeLessThan(45);
+  // In between, the row was never out of sight, not even for a frame.
+  expect(await seen()).toBe(1);
 });
+
+/** Watches a player's row from now on. Answers the least share of it that a frame had in sight. */
+async function watchRow(page: Page, userId: number): Promise<() => Promise<number>> {
+  const least = await page.evaluateHandle((id) => {
+    const watched = { share: 1 };
+    const look = () => {
+      const row = document.querySelector(`[role=row][data-player='${id}']`);
+      const table = row?.closest("[role=table]")?.getBoundingClientRect();
+      const { top, bottom, height } = row?.getBoundingClientRect() ?? new DOMRect();
+      const inSight = Math.min(bottom, table?.bottom ?? 0) - Math.max(top, table?.top ?? 0);
+      watched.share = Math.min(watched.share, Math.max(0, inSight / Math.max(1, height)));
+      requestAnimationFrame(look);
+    };
+    look();
+    return watched;
+  }, userId);
+  return () => least.evaluate(({ share }) => Math.round(share * 100) / 100);
+}
 
 const SMALL = [
   { width: 320, height: 640 },

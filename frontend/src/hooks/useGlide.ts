@@ -25,14 +25,18 @@ interface Gliding {
 }
 
 /**
- * Lets rows that changed their place glide there over the others: by transform alone, so the
- * compositor does it. While too much moves to be followed, or motion is not wanted, a row shows by
- * a short light where it is now.
+ * Lets rows that changed their place on screen glide there over the others: by transform alone, so
+ * the compositor does it. While too much moves to be followed, or motion is not wanted, a row shows
+ * by a short light where it is now.
+ *
+ * @param scrolledBy pixels that the list was scrolled by in the same pass because its rows changed.
+ *   They are taken up here, so that a row which the list follows stands still on screen.
  */
 export function useGlide(
   elements: RefObject<ReadonlyMap<number, HTMLElement>>,
   rows: readonly Placed[],
   height: number,
+  scrolledBy?: RefObject<number>,
 ): void {
   const seen = useRef<Seen | null>(null);
   const moving = useRef(new Map<number, Gliding>());
@@ -41,17 +45,26 @@ export function useGlide(
     const before = seen.current;
     const now = look(rows);
     seen.current = now;
+    const scrolled = takeUp(scrolledBy);
     if (before === null) return;
     const moved = rows.filter(({ id, index }) => (before.rows.get(id) ?? index) !== index);
     const calm = noteMoved(moved.length);
-    for (const { id, index } of moved) {
-      const distance = ((before.rows.get(id) ?? index) - index) * height;
+    const known = rows.filter(({ id }) => before.rows.has(id));
+    for (const { id, index } of calm || scrolled === 0 ? moved : known) {
+      const distance = ((before.rows.get(id) ?? index) - index) * height + scrolled;
       glide(moving.current, id, elements.current.get(id), distance, calm);
     }
     for (const { id } of arrivals(before, now)) {
       elements.current.get(id)?.animate([{ opacity: 0 }, {}], FADE);
     }
   });
+}
+
+function takeUp(scrolledBy: RefObject<number> | undefined): number {
+  if (scrolledBy === undefined) return 0;
+  const pixels = scrolledBy.current;
+  scrolledBy.current = 0;
+  return pixels;
 }
 
 /** Whether so much moves, or so little is wanted to, that rows had better not travel. */
@@ -93,6 +106,10 @@ function glide(
     return;
   }
   const from = distance + left;
+  if (from === 0) {
+    moving.delete(id);
+    return;
+  }
   const rest = element.style.transform;
   const animation = element.animate(
     [

@@ -23,12 +23,13 @@ export function AroundMe({ board, me }: { board: Board; me: MyStanding | null })
   const size = useSize(list);
   const { row, tableHead } = useRowSizes();
   const myIndex = entries.findIndex((each) => each.user_id === me?.player.user_id);
+  const scrolledBy = useCentred(list, myIndex, size.height - tableHead, row);
   useGlide(
     elements,
     entries.map(({ user_id: id }, index) => ({ id, index })),
     row,
+    scrolledBy,
   );
-  useCentred(list, myIndex, size.height - tableHead, row);
   const { keys, stop } = useRowKeys(
     { current: list },
     {
@@ -89,11 +90,14 @@ export function AroundMe({ board, me }: { board: Board; me: MyStanding | null })
 }
 
 /**
- * Holds my row in the middle. Who scrolls away by hand stays there: from then on the row keeps its
- * distance from the top.
+ * Holds my row in the middle. A reader who scrolls away by hand stays there: from then on the row
+ * keeps its distance from the top.
+ *
+ * @returns the pixels that the list was scrolled by because my row has another index now
  */
-function useCentred(list: HTMLElement | null, myIndex: number, height: number, row: number): void {
+function useCentred(list: HTMLElement | null, myIndex: number, height: number, row: number) {
   const known = useRef<{ index: number; height: number } | null>(null);
+  const scrolledBy = useRef(0);
   useLayoutEffect(() => {
     if (list === null || myIndex < 0 || height <= 0) return;
     const middleOf = (index: number, within: number) => index * row - (within - row) / 2;
@@ -104,8 +108,11 @@ function useCentred(list: HTMLElement | null, myIndex: number, height: number, r
     const atEnd =
       list.scrollTop <= 0 || list.scrollTop >= list.scrollHeight - list.clientHeight - 1;
     const wish = atEnd || Math.abs(away) < row / 2 ? 0 : away;
+    const from = list.scrollTop;
     list.scrollTop = middleOf(myIndex, height) + wish;
+    if (before !== null && before.index !== myIndex) scrolledBy.current = list.scrollTop - from;
   }, [list, myIndex, height, row]);
+  return scrolledBy;
 }
 
 function Hint({ says }: { says: string }) {
