@@ -11,7 +11,9 @@ export default defineConfig({
   workers: 1,
   retries: 0,
   forbidOnly: Boolean(CI),
-  timeout: 30_000,
+  // Long enough for a slow and busy machine. A test that passes waits for nothing.
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
   use: {
     browserName: "chromium",
     viewport: { width: 1440, height: 900 },

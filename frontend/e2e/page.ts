@@ -1,3 +1,4 @@
+import AxeBuilder from "@axe-core/playwright";
 import { expect, type Locator, type Page } from "@playwright/test";
 import type { Stack } from "./stack";
 
@@ -19,3 +20,47 @@ export async function openBoard(page: Page, stack: Stack, path = "/"): Promise<v
 /** A player's row on the board. */
 export const rowOf = (page: Page, userId: number): Locator =>
   page.getByRole("row").filter({ has: page.locator(`a[href$="/players/${userId}"]`) });
+
+/** Waits for what fades or glides: until then it has neither its place nor its contrast. */
+async function atRest(page: Page): Promise<void> {
+  const moving = () =>
+    page.evaluate(() => {
+      const isMoving = ({ playState, effect }: Animation) =>
+        playState === "running" && effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY;
+      return document.getAnimations().filter(isMoving).length;
+    });
+  await expect.poll(moving).toBe(0);
+}
+
+/** What is wider than its room: an element that scrolls sideways, or a number that is cut. */
+export const misfits = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const wide = [...document.querySelectorAll("*")].filter((each) => {
+      const { overflowX } = getComputedStyle(each);
+      const scrolls =
+        overflowX === "auto" || overflowX === "scroll" || each === document.documentElement;
+      return scrolls && each.scrollWidth > each.clientWidth && each.clientWidth > 20;
+    });
+    const cut = [...document.querySelectorAll(".numeral")].filter((each) => {
+      const { right, left, width } = each.getBoundingClientRect();
+      return (
+        width > 1 &&
+        (right > innerWidth + 1 ||
+          left < -1 ||
+          (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline"))
+      );
+    });
+    return [...wide, ...cut].map((each) => each.outerHTML.slice(0, 160));
+  });
+
+/** Expects that axe finds nothing on the page, and that nothing is wider than its room. */
+export async function expectSound(page: Page, withoutRules: string[] = []): Promise<void> {
+  await atRest(page);
+  const violations = async () => {
+    const found = await new AxeBuilder({ page }).disableRules(withoutRules).analyze();
+    return found.violations.map(({ id, nodes }) => [id, nodes.map((each) => each.html)]);
+  };
+  // The page lives on while axe reads it: what is wrong for good is wrong the next time, too.
+  await expect.poll(violations).toEqual([]);
+  await expect.poll(() => misfits(page)).toEqual([]);
+}

@@ -1,24 +1,11 @@
-import AxeBuilder from "@axe-core/playwright";
-import { ANYWHERE, expect, type Page, test } from "./fixtures";
-import { as, openBoard } from "./page";
+import { ANYWHERE, expect, test } from "./fixtures";
+import { as, expectSound, openBoard } from "./page";
 
 const SIZES = [
   { width: 360, height: 740 },
   { width: 768, height: 1024 },
   { width: 1440, height: 900 },
 ];
-
-/** axe's word on what is on screen, and whether anything is wider than the screen. */
-async function expectSound(page: Page): Promise<void> {
-  // What fades in has no contrast yet.
-  await page.waitForTimeout(400);
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => [id, nodes.map((each) => each.html)])).toEqual([]);
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(overflow).toBe(0);
-}
 
 for (const viewport of SIZES) {
   test.describe(`at ${viewport.width} × ${viewport.height}`, () => {
