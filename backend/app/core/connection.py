@@ -23,9 +23,18 @@ Isolation = Literal["read_committed", "read_uncommitted", "serializable", "repea
 class ServiceConnection(Connection):
     """A connection whose socket notices that the server's host is gone."""
 
+    each_transaction = ""
+    """Statements that begin each transaction: settings where a session does not keep them."""
+
     def __init__(self, protocol: Any, transport: asyncio.Transport, *args: Any) -> None:  # noqa: ANN401 - the driver's own
         super().__init__(protocol, transport, *args)
         _keep_alive(transport)
+
+    async def execute(self, query: str, *args: object, **options: Any) -> str:  # noqa: ANN401 - as above
+        """Sends the settings of a transaction together with its BEGIN, in one round trip."""
+        if self.each_transaction and query.startswith("BEGIN"):
+            query += self.each_transaction
+        return await super().execute(query, *args, **options)
 
     def transaction(
         self,

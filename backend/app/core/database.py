@@ -13,7 +13,16 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.core.config import Settings
 from app.core.connection import ServiceConnection
-from app.core.server_urls import for_driver
+from app.core.server_urls import for_driver, is_pooled
+
+# The server ends a query whose client is gone, and so lets go of the query's locks.
+_QUERY_CHECK = {"client_connection_check_interval": "1s"}
+_KEEPALIVE = {
+    "tcp_keepalives_idle": "10s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+}
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -54,11 +63,16 @@ def create_engine(
         },
     )
     is_bounded = connect_args.get("command_timeout", settings.database_timeout) is not None
-    statement = _session_settings(settings, is_bounded=is_bounded)
+    told = {**_QUERY_CHECK, **(_waits(settings) if is_bounded else {})}
 
+    # Not at the start of the connection: poolers refuse settings there that they don't know.
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
-        connection.run_async(lambda raw: raw.execute(statement))
+        if is_pooled(settings.database_url):
+            # Told to the session, they would last for whoever gets the server's connection next.
+            connection.driver_connection.each_transaction = _statements("SET LOCAL", told)
+        else:
+            connection.run_async(lambda raw: raw.execute(_statements("SET", told | _KEEPALIVE)))
 
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
@@ -71,22 +85,16 @@ def _refuse_closed(_: object, record: ConnectionPoolEntry, __: object) -> None:
         raise InvalidatePoolError
 
 
-def _session_settings(settings: Settings, *, is_bounded: bool) -> str:
-    """What each connection tells the server. It is no part of the start of a connection, because
-    poolers in between refuse settings there that they don't know."""
-    told = {
-        # The server ends a query whose client is gone, and so lets go of the query's locks.
-        "client_connection_check_interval": "1s",
-        "tcp_keepalives_idle": "10s",
-        "tcp_keepalives_interval": "5s",
-        "tcp_keepalives_count": "3",
-        "tcp_user_timeout": "20s",
-    }
-    if is_bounded:
-        told["lock_timeout"] = f"{settings.database_lock_timeout * 1_000:.0f}ms"
+def _waits(settings: Settings) -> dict[str, str]:
+    return {
+        "lock_timeout": f"{settings.database_lock_timeout * 1_000:.0f}ms",
         # A worker that is stopped within a transaction holds players' locks no longer than this.
-        told["idle_in_transaction_session_timeout"] = f"{settings.database_timeout * 1_000:.0f}ms"
-    return "; ".join(f"SET {name} = '{value}'" for name, value in told.items())
+        "idle_in_transaction_session_timeout": f"{settings.database_timeout * 1_000:.0f}ms",
+    }
+
+
+def _statements(verb: str, told: dict[str, str]) -> str:
+    return "".join(f"{verb} {name} = '{value}'; " for name, value in told.items())
 
 
 @asynccontextmanager

@@ -105,6 +105,11 @@ def _readable(name: str, path: str) -> None:
         raise ValueError(f"has {name}={path}, which can't be read: {error.strerror}") from error
 
 
+def is_pooled(database_url: str) -> bool:
+    """Whether a clean URL names a pooler of transactions."""
+    return POOLER in make_url(database_url).query
+
+
 def for_driver(
     database_url: str, session: dict[str, str]
 ) -> tuple[URL, dict[str, str], dict[str, object]]:
