@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import redis
 
+from app.core.database import create_engine, raw_connection
 from app.services.rank_index import rebuild as rebuilding
 from app.services.rank_index.index import IndexAway
 from app.services.rank_index.rebuild import Outcome, rebuild
@@ -24,6 +25,13 @@ def before_load(index, then, *, at: int = 1) -> None:
         return await load(folds)
 
     index.load = loaded
+
+
+async def begun(index) -> None:
+    """Returns once a build is under way."""
+    with index.asking():
+        while not await index.client.hexists(index.state_key, "building"):
+            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("chunk", [2, 3])
@@ -253,6 +261,30 @@ async def test_a_first_index_waits_longer_for_a_long_transaction(sandbox, monkey
         assert await building is Outcome.BUILT
         assert await order(own) == [bo, ada]
         assert (await own.index.state()).watermark.startswith(f"{event} ")
+    await connection.close()
+    await slow.close()
+
+
+async def test_a_build_that_waits_for_a_long_transaction_holds_no_connection(sandbox):
+    """The keepers of all boards share a few: each of them has to look meanwhile."""
+    connection = await sandbox.connect()
+    slow = await sandbox.connect()
+    (ada,) = await add_players(connection, 1)
+    transaction = slow.transaction()
+    await transaction.start()
+    await play(slow, ada, 9)
+    async with parts(sandbox) as own:
+        engine = create_engine(own.settings.model_copy(update={"database_pool_size": 1}))
+        building = asyncio.create_task(rebuild(own.index, engine))
+        await begun(own.index)
+        async with asyncio.timeout(0.9 * rebuilding.SETTLE_SECONDS):
+            for _ in range(3):
+                async with raw_connection(engine) as shared:
+                    assert await shared.fetchval("SELECT 1") == 1
+        assert not building.done()
+        await transaction.commit()
+        assert await building is Outcome.BUILT
+        await engine.dispose()
     await connection.close()
     await slow.close()
 

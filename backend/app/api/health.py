@@ -9,7 +9,7 @@ from app.api.leaderboard import PREFIX
 from app.api.state import ServiceDep
 from app.schemas.health import Health, Part
 from app.services.access.callers import Rule, allows
-from app.services.probe import Answer
+from app.services.probe import Answer, Look
 from app.services.service import Service
 
 router = APIRouter(prefix=PREFIX, tags=["leaderboard"], route_class=JsonRoute)
@@ -49,9 +49,10 @@ def _tasks(service: Service) -> Part:
     return Part(status="degraded", detail=", ".join(failing)) if failing else Part(status="ok")
 
 
-def _writer(service: Service) -> Part:
-    """Down while the database answers and still can't store a score: its disk is full, say."""
-    why = service.writer.outage.why
+def _writer(service: Service, look: Look) -> Part:
+    """Down while the database answers and still can't store a score: its disk is full, say. One
+    worker's failures are told by all."""
+    why = service.writer.outage.why or look.outage
     if why is not None:
         return Part(status="down", detail=f"scores can't be stored: {why}")
     queued = service.writer.queued
@@ -68,7 +69,7 @@ async def health(
     `read` is told details as well."""
     look = await service.probe.look()
     database, redis = _server(look.database), _server(look.redis)
-    index, live, writer = _index(service), _live(service), _writer(service)
+    index, live, writer = _index(service), _live(service), _writer(service, look)
     limits, tasks = _limits(service), _tasks(service)
     parts = (database, redis, index, live, writer, limits, tasks)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     """The beginning of all keys in Redis, at most 64 characters without blanks. Services that share
     a Redis need different ones."""
     database_pool_size: Annotated[int, Field(ge=2, le=1_000)] = 10
-    """Connections to PostgreSQL that a worker keeps for scores and reads. It has 7 more."""
+    """Connections to PostgreSQL that a worker keeps for scores and reads. It has 8 more."""
     database_timeout: Seconds = 10.0
     """For a connection, a statement, and a wait for a connection."""
     database_lock_timeout: Seconds = 0.5

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import is_away
 from app.core.redis import AWAY
+from app.services.submit.shared_outage import read_outage
 
 EVERY = 1.0
 """Seconds for which an answer is good."""
@@ -32,11 +33,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Both answers. `migrated`: whether the database has a schema."""
+    """Both answers. `migrated`: whether the database has a schema. `outage`: why a worker, this one
+    or another, can't store scores; None while all can."""
 
     database: Answer
     redis: Answer
     migrated: bool
+    outage: str | None
 
 
 class Probe:
@@ -46,6 +49,7 @@ class Probe:
         self._engine = engine
         self._redis = redis
         self._migrated = False
+        self._outage: str | None = None
         self._latest: tuple[float, Look] | None = None
         self._asking: asyncio.Task[Look] | None = None
 
@@ -69,7 +73,8 @@ class Probe:
             database, redis = await asyncio.gather(
                 _answer(self._ask_database), _answer(self._redis.ping)
             )
-            look = Look(database, redis, self._migrated)
+            outage = self._outage if database.fault is None else None
+            look = Look(database, redis, self._migrated, outage)
             self._latest = time.monotonic(), look
             return look
         finally:
@@ -81,6 +86,8 @@ class Probe:
                 self._migrated = (await connection.execute(_SCHEMA)).first() is not None
             except ProgrammingError:
                 self._migrated = False
+                return
+            self._outage = await read_outage(connection)
 
 
 async def _answer(ask: Callable[[], Awaitable[object]]) -> Answer:

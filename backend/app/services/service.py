@@ -43,6 +43,7 @@ from app.services.sql_standings import SlowLane, SqlStandings
 from app.services.standings import Standings, StandingsByBoard
 from app.services.submit.answers import Answers
 from app.services.submit.forgetting import forget_keys
+from app.services.submit.shared_outage import share_outage
 from app.services.submit.transactions import Transactions
 from app.services.submit.writer import Writer
 from app.services.tiers import TierLadder, Tiers
@@ -52,8 +53,9 @@ log = structlog.get_logger(__name__)
 START_ATTEMPTS = 60
 READ_CONNECTIONS = 2
 """A worker's connections for reads that may take long: they take none from the writer."""
-KEEPER_CONNECTIONS = 2
-"""What brings trust back must not wait behind those who ask PostgreSQL meanwhile."""
+KEEPER_CONNECTIONS = 3
+"""What brings trust back must not wait behind those who ask PostgreSQL meanwhile. One is for a
+worker that tells the others of an outage of writes."""
 OTHER_CONNECTIONS = READ_CONNECTIONS + KEEPER_CONNECTIONS + 3
 """What a worker has besides `database_pool_size`: also one to look up access, one to count, and
 one for health."""
@@ -152,6 +154,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         made_tokens = await stack.enter_async_context(_made_tokens(engine, sealer, supervisor))
         erasures, sessions = Erasures(engine, players), Sessions(reads)
         await run("erasures", erasures.keep_finished)
+        await run("shared outage", partial(share_outage, keeping, writer.outage))
         yield Service(
             supervisor, settings, engine, client, boards, by_board, tuple(keepers),
             tuple(samplers), writer, players, Search(reads), erasures,

@@ -78,3 +78,19 @@ def test_an_outage_is_forgotten_without_traffic(clock):
 )
 def test_reasons_are_few_and_plain(cause, why):
     assert reason(away(cause)) == why
+
+
+def test_a_burst_after_which_nothing_was_tried_is_an_outage(clock):
+    found = Outage()
+    found.failed(away(asyncpg.DiskFullError("no space")))
+    clock.now += outage.SUDDEN_SECONDS
+    assert found.why == "disk full"
+
+
+def test_a_burst_after_which_scores_were_stored_is_none(clock):
+    found = Outage()
+    found.failed(away())
+    clock.now += 1
+    found.ended()
+    clock.now += 5
+    assert found.why is None

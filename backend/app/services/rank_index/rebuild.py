@@ -10,7 +10,7 @@ from enum import Enum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.database import RawConnection, raw_connection
+from app.core.database import raw_connection
 from app.services import ledger
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex
 from app.services.rank_index.past import Past, add_mark, has_mark, newest_mark, read_lineage
@@ -144,16 +144,15 @@ async def _begin(index: RankIndex, engine: AsyncEngine, lock: Lock, epoch: str) 
     async with raw_connection(engine) as connection:
         lineage = await read_lineage(connection)
         mark = await take_mark(connection)
-        is_settled = await _wait_settled(connection, index, lock, mark)
-    return _Begun(epoch, run_id, lineage, mark, is_settled)
+        waits = 1 if await has_mark(connection, index.board) else FIRST_SETTLES
+    return _Begun(epoch, run_id, lineage, mark, await _wait_settled(engine, lock, mark, waits))
 
 
-async def _wait_settled(
-    connection: RawConnection, index: RankIndex, lock: Lock, mark: Mark
-) -> bool:
-    """Waits for the transactions from before the mark. False if one is still open."""
-    for _ in range(1 if await has_mark(connection, index.board) else FIRST_SETTLES):
-        if await wait_settled(connection, mark, SETTLE_SECONDS):
+async def _wait_settled(engine: AsyncEngine, lock: Lock, mark: Mark, waits: int) -> bool:
+    """Waits for the transactions from before the mark. False if one is still open. No connection
+    is held meanwhile: the keepers of all boards share a few."""
+    for _ in range(waits):
+        if await wait_settled(engine, mark, SETTLE_SECONDS):
             return True
         await lock.extend()
     return False

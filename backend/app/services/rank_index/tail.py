@@ -10,8 +10,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from app.core.config import Settings
-from app.core.database import RawConnection
+from app.core.database import RawConnection, raw_connection
 
 _SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, now() FROM event_id_seq"
 # Taken for this purpose, so that it is greater than all that were given out before. (A snapshot's
@@ -97,11 +99,12 @@ async def is_settled(connection: RawConnection, mark: Mark) -> bool:
     return mark.next_transaction <= oldest
 
 
-async def wait_settled(connection: RawConnection, mark: Mark, seconds: float) -> bool:
+async def wait_settled(engine: AsyncEngine, mark: Mark, seconds: float) -> bool:
     """Waits until every transaction from before the mark has ended. False if one still has not."""
     for _ in range(max(1, int(seconds / SETTLE_STEP))):
-        if await is_settled(connection, mark):
-            return True
+        async with raw_connection(engine) as connection:
+            if await is_settled(connection, mark):
+                return True
         await asyncio.sleep(SETTLE_STEP)
     return False
 

@@ -19,6 +19,10 @@ CALM_SECONDS = 3.0
 stored when none has failed for this time."""
 
 _WORDS = (
+    ("08", "connection to the database broke"),
+    ("25P03", "database ended a silent transaction"),
+    ("3D", "database is missing"),
+    ("55", "database is not ready"),
     ("53100", "disk full"),
     ("25006", "database is read-only"),
     ("53300", "too many connections"),
@@ -27,6 +31,11 @@ _WORDS = (
     ("58", "database has an I/O error"),
     ("28", "database refuses the service's role"),
 )
+_SILENT = "database does not answer in time"
+_UNREACHABLE = "database can't be reached"
+_OTHER = "database fails"
+REASONS = (*(words for _, words in _WORDS), _SILENT, _UNREACHABLE, _OTHER)
+"""Workers tell each other a reason by its place here, so new ones go to the end."""
 
 
 class Outage:
@@ -37,13 +46,18 @@ class Outage:
         self._latest = 0.0
         self._why = ""
         self._is_told = False
+        self._has_stored = False
+        """Whether a score has been stored since the latest failure."""
 
     @property
     def why(self) -> str | None:
         """Why scores can't be stored now; None while they can be."""
-        if self._since is None or self._latest - self._since < SUDDEN_SECONDS:
+        now = time.monotonic()
+        if self._since is None or now - self._latest >= FORGOTTEN_SECONDS:
             return None
-        return self._why if time.monotonic() - self._latest < FORGOTTEN_SECONDS else None
+        # After a failure that nobody has followed, the outage goes on as far as anybody knows.
+        lasted = (self._latest if self._has_stored else now) - self._since
+        return self._why if lasted >= SUDDEN_SECONDS else None
 
     def failed(self, error: AppError) -> None:
         """The database could not store scores."""
@@ -51,13 +65,19 @@ class Outage:
         if self._since is None or now - self._latest > FORGOTTEN_SECONDS:
             self._since = now
         self._latest = now
+        self._has_stored = False
         self._why = reason(error)
+        self.tell()
+
+    def tell(self) -> None:
+        """Writes one line into the log for each outage."""
         if self.why is not None and not self._is_told:
             self._is_told = True
             log.error("scores can't be stored", why=self._why)
 
     def ended(self) -> None:
         """A transaction has been committed."""
+        self._has_stored = True
         if self._since is None or time.monotonic() - self._latest < CALM_SECONDS:
             return
         if self._is_told:
@@ -67,11 +87,11 @@ class Outage:
 
 
 def reason(error: AppError) -> str:
-    """What lies behind an error, in a few words of a small number of kinds."""
+    """What lies behind an error: one of `REASONS`."""
     cause = error.__cause__
     if isinstance(cause, asyncpg.PostgresError):
         state = cause.sqlstate or ""
-        return next((words for start, words in _WORDS if state.startswith(start)), state)
+        return next((words for start, words in _WORDS if state.startswith(start)), _OTHER)
     if isinstance(cause, TimeoutError) or cause is None:
-        return "database does not answer in time"
-    return "database can't be reached"
+        return _SILENT
+    return _UNREACHABLE
