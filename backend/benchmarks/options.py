@@ -1,8 +1,11 @@
 """What the command line says."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.floods import FLOODS
 
 MEASURES = (
     "submit",
@@ -35,6 +38,8 @@ class Options:
     quick: bool
     attack_seconds: float
     """How long each flood lasts."""
+    floods: frozenset[str]
+    """Which floods; all if empty."""
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -54,6 +59,9 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument(
         "--attack-seconds", type=float, help="of each flood of `attacks` (default: 300)"
     )
+    parser.add_argument(
+        "--floods", type=_floods, default=frozenset(), help=f"of `attacks`: {','.join(FLOODS)}"
+    )
     parser.add_argument("--watchers", type=int, help="sockets in the fan-out (default: 10000)")
     parser.add_argument("--only", type=_names, default=frozenset(MEASURES), help=",".join(MEASURES))
     parser.add_argument("--json", type=Path, default=Path("bench-results.json"), metavar="PATH")
@@ -70,6 +78,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         None if given.keep is None else given.keep.absolute(),
         quick,
         given.attack_seconds or (3.0 if quick else 300.0),
+        given.floods,
     )
 
 
@@ -81,7 +90,15 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _names(text: str) -> frozenset[str]:
+    return _chosen(text, MEASURES)
+
+
+def _floods(text: str) -> frozenset[str]:
+    return _chosen(text, FLOODS)
+
+
+def _chosen(text: str, known: Iterable[str]) -> frozenset[str]:
     names = frozenset(text.split(","))
-    if not names <= set(MEASURES):
-        raise argparse.ArgumentTypeError(f"choose from {','.join(MEASURES)}")
+    if not names <= set(known):
+        raise argparse.ArgumentTypeError(f"choose from {','.join(known)}")
     return names

@@ -9,7 +9,8 @@ import pytest
 
 from app.api.connections import Connections
 from app.api.head import MAX_TARGET
-from app.api.http_protocol import Patience
+from app.api.http_protocol import MAX_PIPELINED
+from app.api.patience import HOLD_SECONDS, Patience
 from app.core.config import Settings
 from benchmarks.floods import FLOODS
 from tests.access_helpers import CLOSED
@@ -308,7 +309,8 @@ async def test_head_over_the_wire_has_no_body(there):
 
 FLOOD_ANSWERS = {
     "newline": 400, "fields": 413, "faults": 422, "handshakes": 400, "queries": 414, "pages": 200,
-    "document": 200, "health": 200, "history": 404, "path": 414, "short path": 404,
+    "document": 200, "health": 200, "history": 404, "path": 414, "short-path": 404, "garbage": 400,
+    "hang-ups-top": 200, "hang-ups-unknown": 404, "hang-ups-handshakes": 400, "pipeline": 404,
 }  # fmt: skip
 
 
@@ -316,7 +318,56 @@ FLOOD_ANSWERS = {
 async def test_what_floods_send_is_answered(there, kind):
     """One request of each; the benchmark `attacks` sends them for minutes."""
     address, _ = there
-    pieces = [each for _, each in zip(range(3), FLOODS[kind][1]("no token"), strict=False)]
-    status, _ = await ask(address, *pieces, until_end=kind == "handshakes")
+    pieces = [each for _, each in zip(range(3), FLOODS[kind].requests("no token"), strict=False)]
+    status, _ = await ask(address, *pieces, until_end="handshakes" in kind)
     # Another test may have given the player a score.
     assert status == FLOOD_ANSWERS[kind] or (kind, status) == ("history", 200)
+
+
+async def test_a_pipeline_has_a_bound(there):
+    """The first request and those that may wait for it are answered, then the connection ends."""
+    address, _ = there
+    one = b"GET /api/live HTTP/1.1\r\n" + HOST + b"\r\n"
+    status, answers = await ask(address, one * 1_000, until_end=True)
+    assert status == 200
+    assert answers.count(b"HTTP/1.1 200") == 1 + MAX_PIPELINED
+    assert answers.count(b"connection: close") == 1
+    _, answers = await ask(address, one * MAX_PIPELINED + CLOSING, until_end=True)
+    assert answers.count(b"HTTP/1.1 200") == MAX_PIPELINED + 1
+
+
+CLOSING = b"GET /api/live HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+
+
+async def test_an_answer_is_not_lost_to_what_follows_its_request(there):
+    address, _ = there
+    one = b"GET /api/live HTTP/1.1\r\n" + HOST + b"\r\n"
+    for follows in (b"\0 garbage\r\n\r\n", BOARDS + b"X: 1\r\n" * 200 + b"\r\n"):
+        status, text = await ask(address, one + follows, until_end=True)
+        assert (status, text.count(b"HTTP/1.1")) == (200, 1), text
+
+
+async def test_http_1_0_has_no_chunks(there):
+    address, connection = there
+    before = await connection.fetchval("SELECT count(*) FROM game_sessions")
+    body = b'{"user_id": 1, "score": 5}'
+    head = SUBMIT.replace(b"HTTP/1.1", b"HTTP/1.0") + CHUNKED
+    status, text = await ask(address, head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+    assert (status, b"Transfer-Encoding" in text) == (400, True), text
+    assert await connection.fetchval("SELECT count(*) FROM game_sessions") == before
+
+
+async def test_a_refused_connection_waits_where_callers_are_limited(sandbox, caplog):
+    """And not where they are not. Nobody else waits, and no line of log tells of each."""
+    bad = (b"no HTTP at all\r\n\r\n", HANDSHAKE + b"Content-Length: 9\r\n\r\n")
+    loop = asyncio.get_running_loop()
+    for settings, least in ((CLOSED | {"rate_limits": True}, HOLD_SECONDS), ({}, 0.0)):
+        async with sandbox.serve(**settings) as address:
+            began = loop.time()
+            refusals = [asyncio.create_task(ask(address, each, until_end=True)) for each in bad]
+            await asyncio.sleep(0.1)
+            assert (await ask(address, CLOSING))[0] == 200
+            assert loop.time() - began < HOLD_SECONDS
+            assert [status for status, _ in await asyncio.gather(*refusals)] == [400, 400]
+            assert loop.time() - began >= least
+    assert "Invalid HTTP" not in caplog.text

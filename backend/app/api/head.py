@@ -42,12 +42,15 @@ def read_head(scope: Scope) -> None:
 
 
 def checked_headers(headers: RawHeaders, http_version: str) -> dict[bytes, bytes]:
-    """The headers by name. Raises BadRequest for a header that contradicts itself or is missing."""
+    """The headers by name. Raises BadRequest for a header that is missing, contradicts another
+    one or is not of this HTTP version."""
     given = dict(headers)
     if len(given) != len(headers):
         _check_single(headers)
     if b"host" not in given and http_version == "1.1":
         raise BadRequest("An HTTP/1.1 request needs a Host header.")
+    if http_version == "1.0" and b"transfer-encoding" in given:
+        raise BadRequest("HTTP/1.0 has no Transfer-Encoding: declare a Content-Length.")
     return given
 
 

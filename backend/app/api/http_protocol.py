@@ -9,22 +9,20 @@ import os
 import socket
 import sys
 from asyncio import AbstractEventLoop, TimerHandle, Transport
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.api.connections import Connections
 from app.api.head import check_target, checked_headers
+from app.api.patience import HOLD_SECONDS, MAX_HELD, Patience
 from app.core import least_ttl
-from app.core.config import Settings
 from app.core.errors import AppError
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -39,12 +37,13 @@ MAX_HEADERS = 100
 MAX_UPGRADE_LINE = 8_000
 """Bytes of a header of a handshake. The WebSocket library takes lines of 8 kB."""
 
-NEW_SECONDS = 1.0
-"""A connection that has said nothing for longer is none whose request is on its way."""
+MAX_PIPELINED = 32
+"""Requests that may wait for the one that is being answered, because each takes memory. Those that
+follow are not read: the connection ends behind the answers to the others."""
 
 _REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 TOO_SLOW = _REFUSAL % b"408 Request Timeout"
-BAD_HANDSHAKE = _REFUSAL % b"400 Bad Request"
+BAD_REQUEST = _REFUSAL % b"400 Bad Request"
 TOO_MANY_CONNECTIONS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
 BODY_TOO_LARGE = _REFUSAL % b"413 Content Too Large"
 HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
@@ -53,45 +52,6 @@ NO_SOCKET = {
     HTTPStatus.SERVICE_UNAVAILABLE: _REFUSAL % b"503 Service Unavailable\r\nretry-after: 2",
 }
 
-RefuseSocket = Callable[[str | None, list[tuple[bytes, bytes]]], HTTPStatus | None]
-"""The HTTP status to refuse an upgrade with, by its peer and headers; None to accept it."""
-
-
-@dataclass(slots=True)
-class Patience:
-    """How long a worker waits for what, and its connections that wait for a request, the one
-    that has waited longest first. In the lifespan's state, where protocols find it."""
-
-    head: float
-    body: float
-    max_idle: int
-    refuse_socket: RefuseSocket
-    connections: Connections
-    keeps_alive: bool = True
-    """Whether connections wait for another request. False while the service stops."""
-    idle: "OrderedDict[PatientProtocol, None]" = field(default_factory=OrderedDict)
-
-    @classmethod
-    def of(cls, settings: Settings, refuse_socket: RefuseSocket) -> "Patience":
-        return cls(
-            settings.http_head_timeout,
-            settings.http_body_timeout,
-            settings.http_max_idle,
-            refuse_socket,
-            Connections(settings),
-        )
-
-    def expects_request(self, now: float) -> bool:
-        """Whether somebody has connected just now and has not yet asked for anything."""
-        return any(each.cycle is None and now - each.since < NEW_SECONDS for each in self.idle)
-
-    def add(self, connection: "PatientProtocol") -> None:
-        """Notes that a connection waits; beyond the bound the oldest is closed."""
-        self.idle[connection] = None
-        if len(self.idle) > self.max_idle:
-            oldest, _ = self.idle.popitem(last=False)
-            oldest.transport.close()
-
 
 class Awaited(Enum):
     """What of a request has not all arrived."""
@@ -99,6 +59,10 @@ class Awaited(Enum):
     NOTHING = auto()
     HEAD = auto()
     BODY = auto()
+
+
+class _EndedError(Exception):
+    """Nothing more is read from a connection. Stops the parser from within its callbacks."""
 
 
 class Upgraded(Protocol):
@@ -141,6 +105,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Of the body: its pieces, and its bytes that came after the answer."""
         self._address: str | None = None
         """For whom the connection is counted, while it is."""
+        self._ended = False
+        """Whether it was refused. Whatever still arrives is passed over."""
+        self._is_held = False
         self._timer: TimerHandle | None = None
         self.since = 0.0
         """When it was made, by the loop's clock."""
@@ -165,6 +132,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._clear_timer()
         self._patience.idle.pop(self, None)
         self._leave()
+        if self._is_held:
+            self._patience.held -= 1
         super().connection_lost(exc)
 
     def _leave(self) -> None:
@@ -174,13 +143,21 @@ class PatientProtocol(HttpToolsProtocol):
             self._address = None
 
     def data_received(self, data: bytes) -> None:
+        if self._ended:
+            self._discard(data)
+            return
         if self._awaited is Awaited.BODY and self._is_answered() and not self._discard(data):
             return
         self._data_bytes = len(data)
         self._ends_in_data = False
         self._most_bytes += len(data)
         self._after_body += len(data)
-        super().data_received(data)
+        self._feed(data)
+        if not self._ended:
+            self._time(len(data))
+
+    def _time(self, size: int) -> None:
+        """Sets the timers for what has not all arrived, after so many more bytes."""
         if self._new_stage:
             self._new_stage = False
             self._clear_timer()
@@ -189,20 +166,33 @@ class PatientProtocol(HttpToolsProtocol):
             elif self._awaited is Awaited.BODY:
                 self._set_timer(self._patience.body, self._give_up)
         if self._awaited is Awaited.HEAD:
-            self._head_bytes += len(data)
+            self._head_bytes += size
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(HEAD_TOO_LARGE)
+                self._reject(HEAD_TOO_LARGE)
         elif self._awaited is Awaited.BODY:
             # The parser keeps what follows a body until it is whole, however long it gets.
             if self._after_body > MAX_HEAD_BYTES:
-                self._refuse(HEAD_TOO_LARGE)
+                self._reject(HEAD_TOO_LARGE)
         elif self._is_idle_untimed():
             # Blank lines between requests have just ended uvicorn's own timer.
             self._set_timer(self._patience.head, self._give_up)
 
+    def _feed(self, data: bytes) -> None:
+        """As uvicorn's own `data_received`. Its lines of log for each bad request are left out:
+        whoever sends those may send thousands a second."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if not self._ended and self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            if not self._ended:
+                self._reject(BAD_REQUEST)
+
     def _discard(self, data: bytes) -> bool:
-        """Whether to read on in a body whose request was answered without all of it. Where not,
-        the connection ends, after a while in which the client may read its answer."""
+        """Whether to read on in what nobody wants any more. Where not, the connection ends, after
+        a while in which the client may read its answer."""
         self._discarded += len(data)
         if self._discarded <= MAX_DISCARDED:
             return True
@@ -231,19 +221,23 @@ class PatientProtocol(HttpToolsProtocol):
         self._patience.idle.pop(self, None)
         refusal = self._patience.refuse_socket(self.client and self.client[0], self.headers)
         if refusal is not None:
-            self.transport.write(NO_SOCKET[refusal])
-            self.transport.close()
+            self._reject(NO_SOCKET[refusal])
             return
         super().handle_websocket_upgrade()
         upgraded = cast("Upgraded", self.transport.get_protocol())
         upgraded.expect_answer(self._patience.head, self._leave)
         if not upgraded.handshake_initiated and not self.transport.is_closing():
-            self.transport.write(BAD_HANDSHAKE)
+            self.transport.write(BAD_REQUEST)
             self.transport.close()
 
     # What the parser tells
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            # Those before it are answered. A client has to send the others again anyway.
+            self.cycle.keep_alive = False
+            self._ended = True
+            raise _EndedError
         self._awaited, self._new_stage = Awaited.HEAD, True
         # Of data that began with another request, nobody knows how much is this one's head.
         self._head_bytes = -self._data_bytes if self._ends_in_data else 0
@@ -265,11 +259,9 @@ class PatientProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if len(self.headers) > MAX_HEADERS or self._is_head_too_large():
-            self._reject(HEAD_TOO_LARGE)
-            return
+            self._stop(HEAD_TOO_LARGE)
         if self.parser.should_upgrade() and self._should_upgrade() and self._is_bad_handshake():
-            self._reject(BAD_HANDSHAKE)
-            return
+            self._stop(BAD_REQUEST)
         self._awaited, self._new_stage = Awaited.BODY, True
         self._after_body = self._pieces = self._discarded = 0
         super().on_headers_complete()
@@ -303,8 +295,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._pieces > MAX_PIECES:
-            self._refuse(BODY_TOO_LARGE)
-            return
+            self._stop(BODY_TOO_LARGE)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -328,25 +319,57 @@ class PatientProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _give_up(self) -> None:
+        """Ends a connection that took too long."""
         self._timer = None
-        self._refuse(TOO_SLOW)
-
-    def _refuse(self, answer: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        if self._awaited is Awaited.BODY:
-            told = not self.cycle.response_started
-        else:  # to a peer that has sent nothing there is nothing to say
-            told = self._head_bytes > 0 and (self.cycle is None or self.cycle.response_complete)
-        if told:
-            self.transport.write(answer)
-        self.transport.close()
+        # To a peer that has sent nothing there is nothing to say.
+        says = self._awaited is Awaited.BODY or self._head_bytes > 0
+        self._end(TOO_SLOW if says else b"", hold=False)
 
     def _reject(self, answer: bytes) -> None:
-        """Refuses a head that has all arrived."""
-        if self.cycle is None or self.cycle.response_complete:
+        """Refuses what has arrived."""
+        self._end(answer, hold=self._address is not None and self._patience.held < MAX_HELD)
+
+    def _stop(self, answer: bytes) -> NoReturn:
+        """Refuses what has arrived, from within the parser. Raises _EndedError."""
+        self._reject(answer)
+        raise _EndedError
+
+    def _end(self, answer: bytes, *, hold: bool) -> None:
+        """The last answer, and the end of the connection. If an earlier request still waits for
+        its answer, that one is the last."""
+        if self._ended or self.transport.is_closing():
+            return
+        self._ended = True
+        self._clear_timer()
+        self._discarded = 0
+        if self._is_answering():
+            self.cycle.keep_alive = False  # the connection ends behind that answer
+            return
+        if self._awaited is Awaited.BODY and self._is_serving():
+            if self.cycle.response_started or self.pipeline:
+                answer = b""
+            # Whoever serves the request learns that the rest of it does not come.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if answer and hold:
+            self._is_held = True
+            self._patience.held += 1
+            self._set_timer(HOLD_SECONDS, lambda: self._close_with(answer))
+        else:
+            self._close_with(answer)
+
+    def _is_serving(self) -> bool:
+        """Whether the latest request is not yet answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_answering(self) -> bool:
+        """Whether a request that has all arrived waits for its answer."""
+        return self._is_serving() and self._awaited is not Awaited.BODY
+
+    def _close_with(self, answer: bytes) -> None:
+        if not self.transport.is_closing():
             self.transport.write(answer)
-        self.transport.close()
+            self.transport.close()
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         self._clear_timer()

@@ -66,7 +66,8 @@ async def charge(scope: Scope, kind: Kind, cost: int = 1) -> None:
     scope["limit_headers"] = standing.headers
     scope["charged"] = scope.get("charged", 0) + cost
     if standing.wait:
-        if standing.policy.who is Who.ADDRESS:
+        # A key is a server's, which has many requests under way for many players.
+        if standing.policy.who is not Who.KEY:
             await service.limits.hold_back()
         raise _refusal(standing, cost)
 

@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 from uvicorn.supervisors.multiprocess import Process
 
-from app.api.http_protocol import NEW_SECONDS
+from app.api.patience import NEW_SECONDS
 
 
 class DrainingServer(uvicorn.Server):

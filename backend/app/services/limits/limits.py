@@ -85,8 +85,8 @@ class Limits:
         return self._of_addresses[Kind.SOCKETS].refuses(address)
 
     async def hold_back(self) -> None:
-        """Lets a refused address wait for its refusal, so that who asks again at once can't do
-        so thousands of times a second. So many wait at a time; the others are told at once."""
+        """Lets a refused caller wait for its refusal. A client that asks again at once can then
+        not do so thousands of times a second. Beyond MAX_HELD callers the refusal comes at once."""
         if self._held < MAX_HELD:
             self._held += 1
             try:
