@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from app.core.database import create_engine
-from app.services import player_names
+from app.services import player_names, schema, service
 from app.services.player_names import fill_keys
 
 USERS = "/api/users"
@@ -114,6 +114,36 @@ async def test_what_the_version_before_writes_is_found_and_filled(sandbox, old, 
         assert await find(worker, "STRASSE") == [ada]
         assert await find(worker, "ada") == []
         assert await find(worker, "BO") == [bo]
+
+
+async def test_the_start_does_not_wait_for_all_keys_and_names_are_right_meanwhile(
+    sandbox, old, monkeypatch
+):
+    monkeypatch.setattr(schema, "START_SECONDS", 0.0)
+    monkeypatch.setattr(player_names, "CHUNK", 1)
+    filled = asyncio.Event()
+
+    async def keep_filled_later(engine):
+        await filled.wait()
+        await player_names.fill_keys(engine)
+
+    monkeypatch.setattr(service, "keep_filled", keep_filled_later)
+    sigma = await old.fetchval(OLD, "Σ")
+    nova = await old.fetchval(OLD, "Nova")
+    async with sandbox.worker() as worker:
+        assert await find(worker, "nova") == [nova]
+        assert (await join(worker, "NOVA")).status_code == 409
+        # By the names' own rule these are the older players' names, which nobody can know yet.
+        young = [(await join(worker, name)).json()["user_id"] for name in ("ς", "Ｎova")]
+        filled.set()
+        async with asyncio.timeout(10):
+            while await old.fetchval("SELECT count(*) FROM users WHERE name_key IS NULL"):
+                await asyncio.sleep(0.02)
+        # All keep their names, and the older players have the keys.
+        assert await find(worker, "σ") == [sigma]
+        assert await find(worker, "NOVA") == [nova]
+        assert [await find(worker, name) for name in ("ς", "Ｎova")] == [[each] for each in young]
+        assert (await join(worker, "ｎＯＶＡ")).status_code == 409
 
 
 async def test_filling_waits_for_no_writer(sandbox, old):

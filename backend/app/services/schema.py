@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.services.player_names import fill_keys
+from app.services.player_names import START_SECONDS, fill_keys
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -52,7 +52,7 @@ async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
         async with engine.connect() as connection:
             await connection.run_sync(run_alembic(lambda config: command.upgrade(config, "head")))
             await connection.commit()
-        await fill_keys(engine)
+        await fill_keys(engine, seconds=START_SECONDS)
     await ensure_partitions(engine, partitions_ahead)
 
 
