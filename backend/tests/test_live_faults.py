@@ -3,9 +3,11 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import httpx
 
+from app.services.rank_index.index import IndexAway
 from app.services.verify import verify
 from app.websocket import hub as hub_module
 from app.websocket import joining
@@ -244,6 +246,76 @@ async def test_a_first_score_while_joining_is_in_the_snapshot(sandbox, monkeypat
         assert frame["me"]["rank"] == 6
         assert frame["me"]["total_score"] == 5
         assert frame["me"]["games_played"] == 1
+
+
+async def test_a_place_too_old_to_be_brought_up_to_date_is_asked_for_again(sandbox, monkeypatch):
+    """Between the place and the greeting come more steps than a hub remembers."""
+    monkeypatch.setattr(joining, "RECENT", 2)
+    async with sandbox.worker(live_tick=0.001) as worker:
+        ada, *others = await worker.add_players(6)
+        await worker.submit(ada, 10)
+        (hub,) = worker.state["hubs"].all
+        locate = worker.standings.locate
+        passing = iter(others)
+
+        async def locate_before_scores(user_ids):
+            found = await locate(user_ids)
+            for steps, other in enumerate(passing, 1):
+                await worker.submit(other, 100)
+                assert await worker.standings.follower.reach(found.position + steps)
+            return found
+
+        monkeypatch.setattr(worker.standings, "locate", locate_before_scores)
+        client = Client(RecordingOutbox(), ada)
+        await hub.join(client, None, None)
+        (frame,) = client.outbox.frames
+        assert frame["me"]["rank"] == 6
+
+
+async def test_a_place_in_a_newer_epoch_is_not_mixed_with_older_steps(sandbox, monkeypatch):
+    """The index was built anew, and the follower has not heard of it: the positions of the two
+    epochs are not comparable."""
+    async with sandbox.worker(live_tick=0.001) as worker:
+        ada, *others = await worker.add_players(4)
+        (hub,) = worker.state["hubs"].all
+        await worker.submit(ada, 10)
+        worker.standings.follower._lose()
+        await worker.ready()
+        for player in others:  # steps that the hub remembers
+            await worker.submit(player, 20)
+        assert await worker.standings.follower.reach(4)
+        locate, newer = worker.standings.locate, iter([{"epoch": "newer", "position": 1}])
+
+        async def locate_in_a_newer_epoch(user_ids):
+            return replace(await locate(user_ids), **next(newer, {}))
+
+        monkeypatch.setattr(worker.standings, "locate", locate_in_a_newer_epoch)
+        client = Client(RecordingOutbox(), ada)
+        await hub.join(client, None, None)
+        (frame,) = client.outbox.frames
+        assert frame["me"]["rank"] == 4
+
+
+async def test_who_was_greeted_without_the_index_gets_a_snapshot_from_it(sandbox, monkeypatch):
+    """The index fails at one call alone, and nobody else needs a snapshot."""
+    async with sandbox.worker(live_tick=0.001) as worker:
+        (ada,) = await worker.add_players(1)
+        await worker.submit(ada, 10)
+        (hub,) = worker.state["hubs"].all
+        locate, failures = worker.standings.locate, iter([IndexAway("a test")])
+
+        async def fail_once(user_ids):
+            for failure in failures:
+                raise failure
+            return await locate(user_ids)
+
+        monkeypatch.setattr(worker.standings, "locate", fail_once)
+        client = Client(RecordingOutbox(), ada)
+        await hub.join(client, None, None)
+        await until(lambda: len(client.outbox.frames) == 2)
+        first, second = client.outbox.frames
+        assert (first["live"], first["me"]["rank"]) == (False, 1)
+        assert (second["type"], second["live"], second["me"]["rank"]) == ("snapshot", True, 1)
 
 
 async def test_steps_that_no_broadcast_tells_do_not_pile_up(sandbox, monkeypatch):

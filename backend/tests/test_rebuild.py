@@ -8,6 +8,7 @@ import redis
 from app.core.database import create_engine, raw_connection
 from app.services.rank_index import rebuild as rebuilding
 from app.services.rank_index.index import IndexAway
+from app.services.rank_index.past import Past
 from app.services.rank_index.rebuild import Outcome, rebuild
 from tests.index_helpers import add_players, folds_of, order, parts, play
 
@@ -139,6 +140,20 @@ async def test_a_rebuild_that_lost_its_lock_gives_way_to_the_next(sandbox, monke
         with sandbox.redis() as client:
             assert client.exists(f"{own.index.prefix}{state.epoch}:z")
             assert not client.exists(f"{own.index.prefix}rebuild")
+    await connection.close()
+
+
+async def test_an_epoch_that_is_being_built_is_not_removed_with_the_old_ones(sandbox):
+    connection = await sandbox.connect()
+    (ada,) = await add_players(connection, 1)
+    await play(connection, ada, 5)
+    async with parts(sandbox) as own:
+        await own.keeper.recover()
+        await own.index.client.hset(own.index.state_key, "building", "new")
+        assert await own.index.load(await folds_of(own, ada))
+        await rebuilding.forget_old_epochs(own.index)
+        assert await own.index.promote("new", 9, "9 1", Past(), own.index.run_id)
+        assert await order(own) == [ada]
     await connection.close()
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from app.core.connection import ServiceTransaction
 from app.core.database import create_engine, is_away, raw_connection
-from app.core.errors import InternalError
+from app.core.errors import DatabaseAway, InternalError, Overloaded
 from app.services import sql_standings, standings
 from app.services.rank_index.index import RankIndex
+from app.services.submissions import Submission
 from app.services.submit import answers, transactions
 from app.services.submit.transactions import Transactions
 from app.services.verify import verify
@@ -568,6 +569,18 @@ async def test_the_last_of_a_players_scores_in_a_batch_carries_the_change(worker
     assert welcomed == [False, False, False, True]
 
 
+async def test_the_events_of_a_batch_are_numbered_in_the_order_of_its_items(sandbox):
+    """The number is the moment, so of two equal totals the first one in the batch stands above."""
+    async with sandbox.worker() as worker:
+        ada, bo = await worker.add_players(2)
+        items = [{"user_id": player, "score": score} for player, score in ((bo, 5), (ada, 5))]
+        results = (await batch_of(worker, *items, *items)).json()["results"]
+        sessions = [each["session_id"] for each in results]
+        assert sessions == sorted(sessions)
+        assert [each["user_id"] for each in await worker.top()] == [bo, ada]
+    await agrees(sandbox)
+
+
 async def test_a_first_score_of_nothing_ranks_a_player(worker):
     ada, bo = await worker.add_players(2)
     await worker.submit(bo, -1)
@@ -647,6 +660,31 @@ async def test_a_full_queue_refuses_and_goes_on(sandbox):
         fits = await batch_of(worker, *[{"user_id": bo, "score": 1}] * 5)
         assert {each["status"] for each in fits.json()["results"]} == {"accepted"}
         assert (await worker.rank(bo))["score"] == 10
+
+
+async def test_scores_of_locked_players_count_for_the_bound_of_the_queue(sandbox):
+    async with sandbox.worker(writer_max_queue=3) as worker:
+        ada, bo = await worker.add_players(2)
+        writer = worker.service.writer
+        items = [writer.item(Submission(ada, 1, "x")) for _ in range(3)]
+        writer._put_aside(items)
+        with pytest.raises(Overloaded):
+            writer.submit(Submission(bo, 1, "x"))
+        assert len({(await item.receipt).session_id for item in items}) == 3
+        assert (await worker.submit(bo, 1)).status_code == 200
+
+
+async def test_a_score_whose_time_is_over_takes_no_other_score_with_it(sandbox):
+    async with sandbox.worker() as worker:
+        ada, bo = await worker.add_players(2)
+        writer = worker.service.writer
+        late, good = (writer.item(Submission(player, 1, "x")) for player in (ada, bo))
+        late.deadline = asyncio.get_running_loop().time()
+        await writer.write([late, good])
+        with pytest.raises(DatabaseAway):
+            await late.receipt
+        assert (await good.receipt).on_main.total_score == 1
+        assert await count(sandbox) == 1
 
 
 async def test_a_slow_index_slows_the_writer_down(sandbox, monkeypatch):

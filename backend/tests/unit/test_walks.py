@@ -106,6 +106,24 @@ def test_more_steps_between_two_broadcasts_than_the_history_keeps():
     assert board.top.missed(board.present.position + 1, board.present) is None
 
 
+def test_a_row_that_falls_where_its_details_are_missing_makes_a_new_revision():
+    """Pages are kept by revision, also where the mirror is cut short at the row's new place."""
+    board = Board({1: 50, 2: 40, 3: 30, 4: 20}, rows=2, capacity=6)
+    revision = board.mirror.revision
+    board.take(board.fold(1, 10)._replace(details=b""))
+    assert board.mirror.top(9) == board.model.order[:3]
+    assert board.mirror.revision != revision
+
+
+def test_a_mirror_tells_no_rows_beyond_its_last_one():
+    board = Board({1: 50, 2: 40, 3: 30, 4: 20}, rows=1, capacity=3)
+    assert board.mirror.covers(0, 3)
+    assert not board.mirror.covers(0, 4)
+    assert not board.mirror.covers(3, 4)
+    small = Board({1: 50, 2: 40}, rows=1, capacity=3)
+    assert small.mirror.covers(0, 100), "all players are in it"
+
+
 def test_slots_are_used_again_and_nothing_is_kept_of_those_who_left():
     own = OwnRanks()
     for number in range(1_000):
