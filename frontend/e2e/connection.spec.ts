@@ -67,6 +67,24 @@ test(
 );
 
 test(
+  "what could not be loaded is there once the service is back, without a press",
+  ANYWHERE,
+  async ({ page, stack }) => {
+    let isAway = true;
+    await page.route("**/api/**", (route) => (isAway ? route.abort() : route.continue()));
+    await page.routeWebSocket(/\/ws\//, (socket) => {
+      if (isAway) void socket.close();
+      else socket.connectToServer();
+    });
+    await page.goto(`${stack.url}/players/7`);
+    await expect(page.getByText("The board could not be loaded.")).toBeVisible();
+    isAway = false;
+    await expect(page.getByTestId("player-rank")).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Games" })).toBeVisible();
+  },
+);
+
+test(
   "a player whom the service does not know is forgotten, and the board goes on",
   ANYWHERE,
   async ({ page, stack }) => {

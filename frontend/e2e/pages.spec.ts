@@ -38,6 +38,8 @@ for (const viewport of SIZES) {
       await expect(page.getByRole("heading", { name: "There is no such player." })).toBeVisible();
       await page.goto(`${stack.url}/boards/none`);
       await expect(page.getByRole("heading", { name: "There is no such board." })).toBeVisible();
+      await expect(page.getByTestId("connection")).toBeHidden();
+      await expect(page.getByText(/still live/)).toBeHidden();
       await page.getByRole("link", { name: "Go to the board" }).click();
       await expect(page.getByRole("table")).toBeVisible();
     });

@@ -152,6 +152,10 @@ for (const forcedColors of ["none", "active"] as const) {
     const userId = await stack.api.createUser(`${"W".repeat(18)} ${Date.now()}`);
     await stack.api.submit(userId, 8_007_199_254_740_000 + (Date.now() % 100_000));
     const { score } = await stack.api.rank(userId);
+    // The longest score of all is the last one.
+    const lowest = await stack.api.createUser(`${"m".repeat(18)} ${Date.now()}`);
+    await stack.api.submit(lowest, -8_007_199_254_740_000 - (Date.now() % 100_000));
+    const { rank: last, score: least } = await stack.api.rank(lowest);
     await as(page, userId);
     for (const viewport of SMALL) {
       await page.setViewportSize(viewport);
@@ -160,9 +164,19 @@ for (const forcedColors of ["none", "active"] as const) {
       await expect(inSight).toBeInViewport({ ratio: 0.9 });
       await expect(rowOf(page, userId)).toContainText(score.toLocaleString("en"));
       await expect.poll(() => misfits(page)).toEqual([]);
-      await page.goto(`${stack.url}/players/${userId}`);
-      await expect(page.getByText(score.toLocaleString("en")).first()).toBeVisible();
+      await page.getByLabel("Go to rank").fill(`${last}`);
+      await page.keyboard.press("Enter");
+      await expect(rowOf(page, lowest)).toContainText(least.toLocaleString("en"));
       await expect.poll(() => misfits(page)).toEqual([]);
+      for (const [id, shown] of [
+        [lowest, least],
+        [userId, score],
+      ] as const) {
+        await page.goto(`${stack.url}/players/${id}`);
+        await expect(page.getByText(shown.toLocaleString("en")).first()).toBeVisible();
+        await expect(page.getByRole("heading", { name: "Around this player" })).toBeVisible();
+        await expect.poll(() => misfits(page)).toEqual([]);
+      }
       if (viewport.width !== 320 || viewport.height < 300) continue;
       // Where colours are forced, contrast is the system's affair.
       const withoutRules = forcedColors === "active" ? ["color-contrast"] : [];

@@ -26,7 +26,9 @@ export function useNeighbours(ref: BoardRef, player: Player | null) {
     ...aroundQuery(ref, player?.user_id ?? 0, NEIGHBOURS),
     enabled: player !== null,
     placeholderData: keepPreviousData,
-    refetchInterval: fresh ? false : POLL_MS,
+    // After a failure nothing but another attempt brings them.
+    refetchInterval: ({ state: { error } }) =>
+      fresh && !(error instanceof Problem && error.passing) ? false : POLL_MS,
   });
   const { refetch } = query;
   const known = player !== null;

@@ -123,9 +123,20 @@ export function formatScore(value: number, style: ScoreStyle = { decimals: 0 }):
   if (!DIGITS.test(digits)) return whole.format(value);
   // Formatted as text, so that no double ever rounds it.
   const exact = `${value < 0 ? "-" : ""}${head}${tail}` as `${number}`;
-  const format =
-    style.decimals === 0 ? whole : numberFormat({ minimumFractionDigits: style.decimals });
+  const format = withDecimals(style.decimals);
   return style.unit ? `${format.format(exact)} ${style.unit}` : format.format(exact);
+}
+
+const byDecimals = new Map<number, Intl.NumberFormat>([[0, whole]]);
+
+/** Made once for each number of decimals: a score is written at every frame while it counts up. */
+function withDecimals(decimals: number): Intl.NumberFormat {
+  let format = byDecimals.get(decimals);
+  if (format === undefined) {
+    format = numberFormat({ minimumFractionDigits: decimals });
+    byDecimals.set(decimals, format);
+  }
+  return format;
 }
 
 function formatLap(ms: number): string {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { podiumSize, shapeRows } from "./rowShape";
+import { formatNumber } from "./format";
+import { longestOf, podiumSize, shapeRows } from "./rowShape";
 
 const MOST = "9,007,199,254,740,991";
 
@@ -10,6 +11,21 @@ test("numbers that leave no room for a name stand below it", () => {
   expect(shapeRows(1_000, "100,000", MOST).stacked).toBe(false);
   // Nothing is known before the first measure.
   expect(shapeRows(0, "24", MOST).stacked).toBe(false);
+});
+
+test("more columns come only where they leave room for a name", () => {
+  expect(shapeRows(671, "24", "1,204")).toMatchObject({ medium: false, wide: false });
+  expect(shapeRows(700, "24", "1,204")).toMatchObject({ medium: true, wide: false });
+  expect(shapeRows(800, "24", "1,204")).toMatchObject({ medium: true, wide: true });
+  expect(shapeRows(700, "24", MOST)).toMatchObject({ medium: false, wide: false });
+  expect(shapeRows(800, "20,000", MOST)).toMatchObject({ medium: true, wide: false });
+  expect(shapeRows(1_000, "20,000", MOST)).toMatchObject({ medium: true, wide: true });
+});
+
+test("the longest score need not be the first", () => {
+  expect(longestOf([300, 20, -1_000], formatNumber)).toBe("-1,000");
+  expect(longestOf([111, 1_000, 999], formatNumber)).toBe("1,000");
+  expect(longestOf([], formatNumber)).toBe("0");
 });
 
 test("a podium's scores step down in size, and it goes where they do not fit", () => {

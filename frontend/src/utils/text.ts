@@ -77,6 +77,7 @@ export const text = {
     paused: "Live updates are paused for a moment. Ranks stay exact.",
     held: (count: number) => `Holding still · ${counted(count, "change", "changes")} waiting`,
     unknown: "There is no such board.",
+    unknownHint: "The link may be old, or the board is gone.",
     climbed: (count: number) => `climbed ${places(count)}`,
     fell: (count: number) => `fell ${places(count)}`,
     loading: "Loading the board",
@@ -244,7 +245,7 @@ export const text = {
 
   notFound: {
     title: "Nothing here",
-    hint: "This address leads nowhere. The board is still live.",
+    hint: "This address leads nowhere. It may be old, or a letter is missing.",
     home: "Go to the board",
   },
 

@@ -8,9 +8,10 @@ import { useRowKeys } from "../../hooks/useRowKeys";
 import { useSize } from "../../hooks/useSize";
 import type { Board } from "../../utils/api/types";
 import { formatNumber } from "../../utils/format";
-import { shapeRows } from "../../utils/rowShape";
+import { longestOf, shapeRows } from "../../utils/rowShape";
 import { text } from "../../utils/text";
 import { RowSkeletons } from "./BoardRows";
+import { shapeOf } from "./columns";
 import { formatOf, LeaderboardCard, tierOf } from "./LeaderboardCard";
 import { TableHead } from "./TableHead";
 
@@ -44,15 +45,19 @@ export function AroundMe({ board, me }: { board: Board; me: MyStanding | null })
   if (me.rank === null) return <Hint says={text.board.aroundNeedsScore} />;
   const total = data?.total_players ?? 0;
   const format = formatOf(board);
-  const longest = format(entries[0]?.total_score ?? 0);
-  const shape = shapeRows(size.width, formatNumber(entries.at(-1)?.rank ?? 1), longest);
+  const scores = entries.map((each) => each.total_score);
+  const shape = shapeRows(
+    size.width,
+    formatNumber(entries.at(-1)?.rank ?? 1),
+    longestOf(scores, format),
+  );
   return (
     <div
       ref={setList}
       tabIndex={-1}
       role="table"
       aria-label={text.board.aroundMe}
-      data-stacked={shape.stacked || undefined}
+      {...shapeOf(shape)}
       style={{ ...shape.widths, ["--row" as string]: `${row}px`, scrollPaddingTop: tableHead }}
       className="min-h-0 flex-1 overflow-x-hidden overflow-y-auto [scrollbar-gutter:stable] focus-visible:-outline-offset-2"
       {...keys}

@@ -1,6 +1,7 @@
 /** Above the rows: what this board is, how busy it is, which rows, and the way to a rank. */
 import { type FormEvent, useState } from "react";
 import { useLive } from "../../context/liveStore";
+import type { MyStanding } from "../../hooks/useMe";
 import { useIsLow } from "../../hooks/useMedia";
 import { useNow } from "../../hooks/useNow";
 import type { Board } from "../../utils/api/types";
@@ -20,12 +21,13 @@ interface BoardHeadProps {
   board: Board;
   filter: Filter;
   onFilter: (filter: Filter) => void;
-  myRank: number | null;
+  me: MyStanding | null;
   /** To a rank, from 1. */
   onJump: (rank: number) => void;
 }
 
-export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHeadProps) {
+export function BoardHead({ board, filter, onFilter, me, onJump }: BoardHeadProps) {
+  const myRank = me?.rank ?? null;
   const isEmpty = useLive(({ state }) => state.seq >= 0 && state.totalPlayers === 0);
   const isLow = useIsLow();
   const options: FilterOption[] = [
@@ -37,7 +39,7 @@ export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHead
       label: text.board.aroundMe,
       // A link may bring it to somebody who has no rank: then it can be left, and says why.
       disabled: myRank === null && filter !== "around",
-      hint: text.board.aroundNeedsScore,
+      hint: whyNotAround(me),
     },
   ];
   const toRank = (
@@ -98,6 +100,12 @@ export function BoardHead({ board, filter, onFilter, myRank, onJump }: BoardHead
       )}
     </div>
   );
+}
+
+/** What is missing; nothing while it is not known whether something is. */
+function whyNotAround(me: MyStanding | null): string | undefined {
+  if (me === null) return text.board.aroundNeedsYou;
+  return me.rank === null ? text.board.aroundNeedsScore : undefined;
 }
 
 function Vitals() {

@@ -25,7 +25,7 @@ export function BoardPage() {
         </main>
       );
     case "unknown":
-      return <NotFound title={text.board.unknown} />;
+      return <NotFound title={text.board.unknown} hint={text.board.unknownHint} />;
     case "there":
       return <Arena board={found.board} />;
   }

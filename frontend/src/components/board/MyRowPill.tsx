@@ -22,7 +22,7 @@ export function MyRowPill({ rank, count, scroll, rowHeight, head }: MyRowPillPro
       type="button"
       onClick={() => scroll.scrollToRow(rank - 1)}
       title={above ? text.me.showUp : text.me.showDown}
-      className={`numeral absolute start-1/2 z-10 flex -translate-x-1/2 animate-fade-in items-center gap-2 rounded-full border border-you/60 bg-ground px-4 py-1.5 text-sm font-semibold text-you shadow-float hover:bg-high rtl:translate-x-1/2 ${
+      className={`numeral low:hidden absolute start-1/2 z-10 flex -translate-x-1/2 animate-fade-in items-center gap-2 rounded-full border border-you/60 bg-ground px-4 py-1.5 text-sm font-semibold text-you shadow-float hover:bg-high rtl:translate-x-1/2 ${
         above ? "top-12" : "bottom-4"
       }`}
     >

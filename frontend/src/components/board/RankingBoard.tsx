@@ -14,12 +14,13 @@ import { type Size, useSize } from "../../hooks/useSize";
 import type { Board, Entry } from "../../utils/api/types";
 import { FILTERS } from "../../utils/filters";
 import { formatNumber } from "../../utils/format";
-import { podiumSize, shapeRows } from "../../utils/rowShape";
+import { longestOf, podiumSize, shapeRows } from "../../utils/rowShape";
 import { text } from "../../utils/text";
 import { AroundMe } from "./AroundMe";
 import { BoardHead } from "./BoardHead";
 import { BoardRows, RowSkeletons } from "./BoardRows";
 import { EmptyBoard, FailedBoard, PausedNote } from "./BoardStates";
+import { shapeOf } from "./columns";
 import { formatOf } from "./LeaderboardCard";
 import { MyRowPill } from "./MyRowPill";
 import { Podium } from "./Podium";
@@ -49,7 +50,7 @@ export function RankingBoard({ board }: { board: Board }) {
         board={board}
         filter={filter}
         onFilter={setFilter}
-        myRank={me?.rank ?? null}
+        me={me}
         onJump={(rank) => {
           setFilter("all");
           setWanted(rank - 1);
@@ -69,6 +70,12 @@ export function RankingBoard({ board }: { board: Board }) {
       )}
     </section>
   );
+}
+
+/** Rows from 0, both included. */
+interface Range {
+  first: number;
+  last: number;
 }
 
 interface TableProps {
@@ -91,11 +98,11 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
   const size = useSize(scrolled);
   const held = useHold(body);
   const { shown, waiting } = useHeld(state, held);
-  const [range, setRange] = useState({ first: 0, last: 20 });
+  const [range, setRange] = useState<Range>({ first: 0, last: 20 });
   const rows = useRows({ ref, live: shown, fresh, most, range, held, mine });
 
   const first = usePodium(rows.at(0), rows.at(1), rows.at(2));
-  const { row, tableHead, head, scoreSize, shape } = useShape(size, rows, board);
+  const { row, tableHead, head, scoreSize, shape } = useShape(size, rows, range, board);
 
   const scroll = useLongScroll(scrolled, {
     count: rows.count,
@@ -139,7 +146,7 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
         id="board"
         aria-label={text.board.table}
         aria-rowcount={rows.count + 1}
-        data-stacked={shape.stacked || undefined}
+        {...shapeOf(shape)}
         style={{ ...shape.widths, ["--row" as string]: `${row}px` }}
         className="relative min-h-0 flex-1 overflow-x-hidden overflow-y-auto overscroll-contain [scrollbar-gutter:stable] focus-visible:-outline-offset-2"
         {...keys}
@@ -196,16 +203,23 @@ function Table({ board, most, wanted, onArrived }: TableProps) {
 }
 
 /** What fits: the table's head, the podium, and name and score beside each other. */
-function useShape({ width, height }: Size, rows: Rows, board: Board) {
-  const longest = formatOf(board)(rows.at(0)?.total_score ?? 0);
+function useShape({ width, height }: Size, rows: Rows, { first, last }: Range, board: Board) {
+  const format = formatOf(board);
+  const onPodium = scoresOf(rows, 0, PODIUM_ROWS - 1);
+  const longest = longestOf([...onPodium, ...scoresOf(rows, first, last)], format);
   const lastRank = formatNumber(rows.count);
   const { row, tableHead } = useRowSizes();
   const roomy = rows.count > 0 && height >= tableHead + PODIUM_HEIGHT + ROWS_BELOW * row;
-  const scoreSize = roomy ? podiumSize(width, longest) : null;
+  const scoreSize = roomy ? podiumSize(width, longestOf(onPodium, format)) : null;
   const shape = useMemo(() => shapeRows(width, lastRank, longest), [width, lastRank, longest]);
   // The podium is higher than the rows that it stands for.
   const head = scoreSize === null ? 0 : PODIUM_HEIGHT - PODIUM_ROWS * row;
   return { row, tableHead, head, scoreSize, shape };
+}
+
+function scoresOf(rows: Rows, first: number, last: number): number[] {
+  const indexes = Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => first + at);
+  return indexes.flatMap((index) => rows.at(index)?.total_score ?? []);
 }
 
 /** Another choice of rows begins with its first: the old place means nothing among them. */

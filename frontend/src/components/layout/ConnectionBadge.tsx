@@ -1,5 +1,6 @@
 /** Whether what is on screen is now: live, on its way back, or from when. */
 import { reconnectNow, useLive } from "../../context/liveStore";
+import { useBoard } from "../../hooks/useBoard";
 import { useFastNow } from "../../hooks/useNow";
 import { formatClock } from "../../utils/format";
 import { type Connection, FORBIDDEN, UNAUTHENTICATED } from "../../utils/realtime/socket";
@@ -14,6 +15,9 @@ export function ConnectionBadge() {
   const connection = useLive((live) => live.connection);
   const isLive = useLive((live) => live.state.live);
   const heardAt = useLive((live) => live.heardAt);
+  const board = useBoard();
+  // The page says that there is no such board. Nothing of it can be live or away.
+  if (board.state === "unknown") return null;
   if (connection.phase === "open" && (isLive || heardAt === null)) {
     return (
       <Badge

@@ -1,6 +1,7 @@
 /** What all pages share: the head, the socket, and what is said aloud. */
 import { Suspense } from "react";
 import { Outlet } from "react-router";
+import { useAskAgain } from "../../hooks/useAskAgain";
 import { useBoardRef } from "../../hooks/useBoardRef";
 import { useDeliverWaiting } from "../../hooks/useOutbox";
 import { useTellNews } from "../../hooks/useTellNews";
@@ -15,6 +16,7 @@ export function Shell() {
   useWatch(ref);
   useTellNews(ref);
   useDeliverWaiting();
+  useAskAgain();
   return (
     <div className="flex h-dvh flex-col">
       <a

@@ -13,7 +13,7 @@ import { Avatar } from "../ui/Avatar";
 import { Name } from "../ui/Words";
 
 /** Longer scores are smaller, so that names have room. */
-const MOST_AT_FULL_SIZE = 99_999_999_999;
+const MOST_CHARACTERS = 14;
 
 export function Neighbours({ userId, board }: { userId: number; board: Board }) {
   const ref = useBoardRef();
@@ -45,21 +45,18 @@ export function Neighbours({ userId, board }: { userId: number; board: Board }) 
             >
               <span className="numeral min-w-8 text-muted">{formatNumber(entry.rank)}</span>
               <Avatar seed={entry.user_id} size={24} />
-              <span className="flex min-w-12 flex-1">
+              {/* A score that leaves no room for the name stands below it. */}
+              <span className="flex min-w-0 flex-1 flex-wrap items-baseline justify-end gap-x-2">
                 <Link
                   to={playerPath(ref, entry.user_id)}
                   state={state}
                   tabIndex={index === stop ? 0 : -1}
                   title={entry.username}
-                  className={`flex min-w-0 rounded-sm hover:text-you ${entry.user_id === myId ? "text-you" : ""}`}
+                  className={`flex min-w-0 flex-[1_1_3rem] rounded-sm hover:text-you ${entry.user_id === myId ? "text-you" : ""}`}
                 >
                   <Name>{entry.username}</Name>
                 </Link>
-              </span>
-              <span
-                className={`numeral font-semibold whitespace-nowrap ${entry.total_score > MOST_AT_FULL_SIZE ? "text-xs" : ""}`}
-              >
-                {formatOf(board)(entry.total_score)}
+                <Score>{formatOf(board)(entry.total_score)}</Score>
               </span>
             </li>
           );
@@ -67,4 +64,9 @@ export function Neighbours({ userId, board }: { userId: number; board: Board }) 
       </ol>
     </section>
   );
+}
+
+function Score({ children }: { children: string }) {
+  const size = children.length > MOST_CHARACTERS ? "text-xs" : "";
+  return <span className={`numeral font-semibold whitespace-nowrap ${size}`}>{children}</span>;
 }

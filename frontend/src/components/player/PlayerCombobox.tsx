@@ -115,7 +115,7 @@ export function PlayerCombobox({
               {...box.getItemProps({
                 item: choice,
                 index,
-                className: `flex min-h-11 items-center gap-3 px-3 text-sm ${box.highlightedIndex === index ? "bg-you/15 forced-colors:outline-2 forced-colors:-outline-offset-2" : ""}`,
+                className: `flex min-h-11 items-center gap-3 px-3 py-1 text-sm ${box.highlightedIndex === index ? "bg-you/15 forced-colors:outline-2 forced-colors:-outline-offset-2" : ""}`,
               })}
             >
               <Option choice={choice} format={format} />
@@ -139,9 +139,9 @@ export function PlayerCombobox({
 function Standing({ player, format }: { player: FoundUser; format: (score: number) => string }) {
   const { rank, total_score: score } = player;
   return (
-    <span className="numeral ms-auto text-end text-xs whitespace-nowrap text-muted">
-      {rank !== null && <span className="block">{text.search.rank(rank)}</span>}
-      {score !== null && <span className="block">{format(score)}</span>}
+    <span className="numeral flex flex-wrap gap-x-2 text-xs whitespace-nowrap text-muted">
+      {rank !== null && <span>{text.search.rank(rank)}</span>}
+      {score !== null && <span>{format(score)}</span>}
     </span>
   );
 }
@@ -156,8 +156,10 @@ function Option({ choice, format }: OptionProps) {
     return (
       <>
         <Avatar seed={choice.player.user_id} size={28} />
-        <Name>{choice.player.username}</Name>
-        <Standing player={choice.player} format={format} />
+        <span className="min-w-0">
+          <Name>{choice.player.username}</Name>
+          <Standing player={choice.player} format={format} />
+        </span>
       </>
     );
   }

@@ -31,12 +31,18 @@ export function PlayerPage() {
   if (userId === 0 || (error instanceof Problem && error.status === 404)) {
     return <NotFound title={text.player.unknown} hint={text.player.unknownHint} />;
   }
-  if (found.state === "unknown") return <NotFound title={text.board.unknown} />;
-  const failed = error ?? (found.state === "failed" ? found.error : null);
-  if (failed !== null && player === undefined) {
+  if (found.state === "unknown") {
+    return <NotFound title={text.board.unknown} hint={text.board.unknownHint} />;
+  }
+  const failed = found.state === "failed" ? found.error : player === undefined && error;
+  if (failed) {
+    const retry = () => {
+      if (found.state === "failed") found.retry();
+      void user.refetch();
+    };
     return (
       <main id="content" className="flex flex-1">
-        <FailedBoard error={failed} onRetry={() => void user.refetch()} />
+        <FailedBoard error={failed} onRetry={retry} />
       </main>
     );
   }

@@ -5,7 +5,7 @@ export interface SegmentOption<T extends string> {
   value: T;
   label: string;
   disabled?: boolean;
-  hint?: string;
+  hint?: string | undefined;
 }
 
 interface SegmentsProps<T extends string> {
