@@ -74,8 +74,11 @@ async def healthy(address: str, seconds: float = 30) -> None:
 class Load:
     """Clients that submit with keys, and repeat with the same key until they are answered."""
 
-    def __init__(self, addresses: list[str], players: list[int], *, writers: int = 8) -> None:
+    def __init__(
+        self, addresses: list[str], players: list[int], *, writers: int = 8, name: str = "w"
+    ) -> None:
         self.addresses = addresses
+        self.name = name
         self.players = players
         self.answered: dict[str, tuple[int, int, int]] = {}
         self.sent: dict[str, tuple[int, int]] = {}
@@ -89,7 +92,7 @@ class Load:
         base = f"http://{self.addresses[writer % len(self.addresses)]}"
         async with httpx.AsyncClient(base_url=base, timeout=10) as client:
             while not self._stop:
-                key = f"w{writer}-{number}"
+                key = f"{self.name}{writer}-{number}"
                 number += 1
                 player, score = self.rng.choice(self.players), self.rng.randint(1, 9)
                 self.sent[key] = (player, score)

@@ -9,6 +9,7 @@ import pytest
 from app.core.database import create_engine
 from app.services import player_names, schema, service
 from app.services.player_names import fill_keys
+from app.services.verify import verify
 
 USERS = "/api/users"
 
@@ -96,6 +97,12 @@ async def test_players_who_share_a_name_by_the_new_rule_keep_it(sandbox, old, mo
         new = {"username": "Sigma"}
         assert (await worker.client.patch(f"{USERS}/{ids['ς']}", json=new)).status_code == 200
         assert await find(worker, "ς") == [ids["Σ"]]
+        # Those who still share a name are told to whoever verifies, and are no difference.
+        told: list[str] = []
+        assert await verify(sandbox.settings, told.append) == 0
+        (line,) = told
+        assert f"player {ids['Nova' + chr(0x3164)]} (" in line
+        assert f"of player {ids['Nova']};" in line
         assert await find(worker, "SIGMA") == [ids["ς"]]
 
 

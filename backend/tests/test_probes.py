@@ -6,8 +6,10 @@ import time
 import pytest
 
 from app.core.database import create_engine
+from app.core.embedded import EmbeddedServers
 from tests.access_helpers import closed
 from tests.conftest import Sandbox, Worker
+from tests.test_write_path import frozen
 
 HEALTH = "/api/leaderboard/health"
 
@@ -115,3 +117,15 @@ async def test_probes_need_no_credential(sandbox: Sandbox) -> None:
     async with closed(sandbox) as there:
         for path in ("/api/live", "/api/ready"):
             assert (await there.ask("nothing", "GET", path)).status_code == 200
+
+
+async def test_a_silent_database_is_told_of_without_waiting_for_its_goodbye(
+    worker: Worker, servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.probe.TIMEOUT", 0.1)
+    monkeypatch.setattr("app.services.probe.EVERY", 0.0)
+    await worker.client.get(HEALTH)
+    with frozen(servers):
+        # A driver that is polite to a server which says nothing takes two seconds more.
+        answer = await asyncio.wait_for(worker.client.get(HEALTH), 2)
+        assert (answer.status_code, answer.json()["database"]["status"]) == (503, "down")

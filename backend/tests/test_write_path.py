@@ -485,6 +485,49 @@ async def test_a_defect_behind_the_commit_says_that_the_score_is_stored(sandbox,
         assert "nothing to retry" in answer.json()["message"]
 
 
+async def test_a_defect_at_one_board_keeps_no_score_from_the_others(sandbox, monkeypatch):
+    connection = await sandbox.connect()
+    await connection.execute(BOARDS)
+    await connection.close()
+    async with sandbox.worker() as worker:
+        (ada,) = await worker.add_players(1)
+        apply = RankIndex.apply
+
+        async def broken_once(index, folds):
+            if index.board.slug == "global":
+                monkeypatch.setattr(RankIndex, "apply", apply)
+                raise ZeroDivisionError
+            return await apply(index, folds)
+
+        doubts = worker.standings.index.doubts
+        monkeypatch.setattr(RankIndex, "apply", broken_once)
+        told = (await worker.submit(ada, 5, game_mode="race")).json()
+        assert told["boards"]["races"]["new_rank"] == 1
+        assert told["boards"]["global"]["new_rank"] is None
+        # What is missing in the first board's index is not read from it.
+        assert worker.standings.index.doubts > doubts
+        assert (await worker.rank(ada))["score"] == 5
+    await agrees(sandbox)
+
+
+async def test_a_change_is_not_told_if_the_answer_that_knew_it_was_lost(sandbox, monkeypatch):
+    """The connection died after Redis had taken the score: what is asked again finds it there."""
+    async with sandbox.worker() as worker:
+        ada, bo = await worker.add_players(2)
+        await worker.submit(ada, 5)
+        await worker.submit(bo, 1)
+        apply = RankIndex.apply
+
+        async def asked_again(index, folds):
+            await apply(index, folds)
+            return await apply(index, folds)
+
+        monkeypatch.setattr(RankIndex, "apply", asked_again)
+        told = (await worker.submit(bo, 9)).json()
+        assert (told["new_rank"], told["rank_change"]) == (1, None)
+        assert told["message"] == "Stored. You are at rank 1 of 2."
+
+
 # Boards
 
 

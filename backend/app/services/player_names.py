@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 CHUNK = 500
 """A player of a chunk waits for all of it: some 20 ms."""
 START_SECONDS = 3.0
-"""The start waits so long for keys. At a million players the rest takes minutes, and is filled while
-the service runs."""
+"""The start waits so long for keys. At a million players the rest takes minutes, while the service
+runs."""
 FILL_SECONDS = 30.0
 
 # Not those that a writer has locked: they are filled the next time.

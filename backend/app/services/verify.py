@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings
 from app.core.database import RawConnection, create_engine, raw_connection
+from app.core.names import TWIN
 from app.core.redis import create_client
 from app.services import ledger
 from app.services.access.audit_check import Mark, check_audit
@@ -89,6 +90,12 @@ SELECT id, count(*) AS times FROM game_sessions WHERE id > $1 AND id <= $2
 GROUP BY id HAVING count(*) > 1 LIMIT 100
 """
 
+_TWINS = """
+SELECT t.id AS twin, t.username, f.id AS first FROM users t
+JOIN users f ON f.name_key = split_part(t.name_key, $1, 1)
+WHERE strpos(t.name_key, $1) > 0 AND f.id <> t.id ORDER BY t.id LIMIT 100
+"""
+
 # A parallel query would take the cores that scores need, and compiling costs more than it saves.
 _MODEST = "SET jit = off; SET max_parallel_workers_per_gather = 0"
 
@@ -130,6 +137,7 @@ async def verify(
         if tell_newest is not None:
             tell_newest(audit.newest)
         found += await _check_ids(engine, report)
+        await _tell_twins(engine, report)
         for board in boards.open:
             found += await _check_folds(engine, board, report, progress)
             found += await _check_index(engine, client, settings, board, report, progress)
@@ -159,6 +167,18 @@ async def _check_ids(engine: AsyncEngine, report: Report) -> int:
                 after = upto
             await pace.rest()
     return found
+
+
+async def _tell_twins(engine: AsyncEngine, report: Report) -> None:
+    """Players whose name another one had first, from before the two counted as the same. They are
+    found by the exact name alone. Nothing differs because of them, so they are not counted."""
+    async with raw_connection(engine) as connection:
+        await connection.execute(_MODEST)
+        for row in await connection.fetch(_TWINS, TWIN, timeout=600):
+            report(
+                f"names: player {row['twin']} ({row['username']}) has the name of player "
+                f"{row['first']}; rename one of them (this is no difference)"
+            )
 
 
 async def _check_folds(

@@ -67,3 +67,10 @@ def test_nothing_to_verify(tmp_path):
 @pytest.mark.parametrize("command", [("watch", "--once"), ("demo",)])
 def test_no_service_there(command):
     assert "http://127.0.0.1:1" in one_line(run(*command, "--url", "127.0.0.1:1"))
+
+
+def test_a_scope_that_is_none():
+    done = run("keys", "create", "--name", "game", "--scope", "bogus")
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == "Error: Invalid value for '--scope': bogus is not one of read, submit, admin"

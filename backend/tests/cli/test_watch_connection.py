@@ -3,12 +3,17 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from test_watch_state import row, snapshot, update
 from websockets.asyncio.server import serve
 
 from app.cli.watch.connection import RefusedError, Watcher
+from app.cli.watch.moves import Moves
+from app.cli.watch.state import State
+from app.cli.watch.table import render
 
 
 @asynccontextmanager
@@ -56,6 +61,24 @@ async def test_after_a_gap_it_asks_for_all():
     async with watching(first, [snapshot(seq=16)]) as (watcher, paths, _, _):
         await reaching(watcher, 16)
     assert paths == ["/ws/leaderboard/7"] * 2
+
+
+@pytest.mark.parametrize(("key", "why"), [("lb_wrong", "does not know this key"), (None, "give a")])
+async def test_an_unknown_key_is_called_unknown(key, why):
+    async def refuse(socket):
+        await socket.close(4401, "not known")
+
+    async with serve(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        watcher = Watcher(f"http://127.0.0.1:{port}", key, 7, lambda *_: None, lambda _: None)
+        with pytest.raises(RefusedError, match=why):
+            await asyncio.wait_for(watcher.follow(), 10)
+
+
+def test_no_table_is_drawn_before_there_is_something_to_show():
+    console = Console(file=StringIO(), width=80)
+    console.print(render(State(), Moves(), top=5, link="connecting", now=0.0))
+    assert console.file.getvalue().strip() == "connecting"
 
 
 async def test_a_refusal_is_final():

@@ -35,6 +35,12 @@ def _prefix(text: str) -> str:
     return text.removeprefix(MARK).partition("_")[0]
 
 
+def _scope(text: str) -> Scope:
+    if text not in set(Scope):
+        raise typer.BadParameter(f"{text} is not one of {', '.join(Scope)}")
+    return Scope(text)
+
+
 KeyArgument = Annotated[
     str,
     typer.Argument(metavar="KEY", callback=_prefix, help="The visible part: lb_bcdfghjk."),
@@ -45,7 +51,12 @@ KeyArgument = Annotated[
 def create(
     name: Annotated[str, typer.Option(callback=_clean_name, help="Whose it is, for people.")],
     scope: Annotated[
-        list[Scope], typer.Option(help="What it is for; say it once for each. admin implies all.")
+        list[Scope],
+        typer.Option(
+            parser=_scope,
+            metavar="|".join(Scope),
+            help="What it is for; say it once for each. admin implies all.",
+        ),
     ],
     days: Annotated[
         int | None, typer.Option(min=1, max=MAX_KEY_DAYS, help="It ends after so many days.")

@@ -20,7 +20,8 @@ MAX_FRAME = 16 * 1024 * 1024
 _FINAL = range(4_400, 4_408)
 """Close codes that say: the same request would be refused again."""
 
-_CLOSED = (4401, 4403)
+_UNKNOWN_KEY = 4401
+_CLOSED = (_UNKNOWN_KEY, 4403)
 """Those that say: with another credential it may not be refused."""
 
 
@@ -85,6 +86,8 @@ class Watcher:
             raise LostError("the service closed the connection")
         except ConnectionClosed as error:
             said = error.rcvd
+            if said is not None and said.code == _UNKNOWN_KEY and self._headers:
+                raise RefusedError("the service does not know this key, or it has ended") from error
             if said is not None and said.code in _CLOSED:
                 raise RefusedError("give a key with the scope read in LEADERBOARD_KEY") from error
             if said is not None and said.code in _FINAL:

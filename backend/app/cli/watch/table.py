@@ -9,7 +9,9 @@ from app.cli.watch.state import Own, State
 
 
 def render(state: State, moves: Moves, *, top: int, link: str, now: float) -> Group:
-    """`link` says how the connection is."""
+    """`link` says how the connection is: it stands alone until there is something to show."""
+    if state.seq < 0:
+        return Group(Text(link, style="dim"))
     table = Table(title=_title(state), title_justify="left", expand=False)
     table.add_column("#", justify="right")
     table.add_column("", justify="right", min_width=4)

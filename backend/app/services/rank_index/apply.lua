@@ -10,9 +10,10 @@
 --
 -- A fold is taken only if its version is greater than the one applied, so applying twice or out
 -- of order ends in the same state. Answers {0} where there is no index, else
--- {1, epoch, position, version, players, old and new rank of each (4 bytes each, from 0)}.
+-- {1, epoch, position, version, players, old and new rank of each (4 bytes each, from 0)}. The old
+-- rank of a fold that was not taken is unknown: the call that took it knew it.
 
-local NONE = 4294967295
+local NONE, UNKNOWN = 4294967295, 4294967294
 local NO_MEMBER = string.rep('\0', 20)
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local prefix, scope, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -84,7 +85,7 @@ for at = 1, #folds, SIZE do
       details[#details + 1] = texts:sub(text, text + size - 1)
     end
   else
-    ranks[#ranks + 1] = pack('>I4I4', before, after)
+    ranks[#ranks + 1] = pack('>I4I4', UNKNOWN, after)
   end
   text = text + size
 end

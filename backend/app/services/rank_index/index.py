@@ -31,6 +31,8 @@ from app.services.rank_index.windows import Neighbourhood, RankSpan, Window, chu
 
 UNRANKED = 0xFFFF_FFFF
 """What the scripts answer for "no rank"."""
+UNKNOWN = 0xFFFF_FFFE
+"""What `apply.lua` answers for the old rank of a fold that is in the index already."""
 
 POSITION = 2
 """Where the position stands in an answer, after the epoch."""
@@ -63,15 +65,25 @@ class Standing(NamedTuple):
     version: int
 
 
+class Change(NamedTuple):
+    """What applying a fold did to its player's rank, from 1, None where unranked. A fold that was
+    in the index already is no news, and leaves the old rank unknown: the index may have taken it by
+    a call whose answer was lost."""
+
+    old: int | None
+    new: int | None
+    is_news: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What applying folds did: (old, new) rank of each, from 1, None where unranked."""
+    """What applying folds did, fold by fold."""
 
     epoch: str
     position: int
     version: int
     players: int
-    ranks: list[tuple[int | None, int | None]]
+    ranks: list[Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class State:
 
 
 def _from_zero(rank: int) -> int | None:
-    return None if rank == UNRANKED else rank + 1
+    return None if rank >= UNKNOWN else rank + 1
 
 
 class RankIndex:
@@ -251,7 +263,7 @@ class RankIndex:
 
     async def apply(self, folds: Sequence[IndexedFold]) -> Applied:
         """Brings folds into the index. Only newer versions are taken, so repeats are harmless."""
-        ranks: list[tuple[int | None, int | None]] = []
+        ranks: list[Change] = []
         epoch, position = b"", 0
         version = players = 0
         started = time.perf_counter()
@@ -260,7 +272,8 @@ class RankIndex:
             answer = await self.call("apply", "all", self._window, self._stream_length, *packed)
             _, epoch, position, version, players, blob = answer
             ranks += [
-                (_from_zero(old), _from_zero(new)) for old, new in struct.iter_unpack(">II", blob)
+                Change(_from_zero(old), _from_zero(new), old != UNKNOWN)
+                for old, new in struct.iter_unpack(">II", blob)
             ]
         self.apply_seconds.observe(time.perf_counter() - started)
         return Applied(epoch.decode(), position, version, players, ranks)

@@ -292,7 +292,7 @@ class Keeper:
             applied = await index.apply(
                 [IndexedFold(fold, encode_details(fold, name)) for fold, name in folds]
             )
-            moved = sum(old != new for old, new in applied.ranks)
+            moved = sum(each.is_news and each.old != each.new for each in applied.ranks)
             self.checked += len(folds)
             changed += moved
             if moved:

@@ -1,13 +1,14 @@
 """From a committed batch to its receipts: the index is told, and says the ranks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from app.core.database import is_away
 from app.services.boards import Boards, BoardSeason
+from app.services.fold import Fold
 from app.services.rank_index.index import IndexAway
 from app.services.standings import Standings, StandingsByBoard
 from app.services.submissions import BoardReceipt, Receipt
@@ -39,44 +40,27 @@ class Answers:
     async def tell(self, batch: Batch, committed_at: float) -> int:
         """Brings the batch into the index and answers its items, with or without ranks; how many
         were answered without. `committed_at` is a time of the event loop."""
-        found: dict[BoardSeason, BoardRanks] = {}
-        try:
-            await self._find(batch, committed_at, found)
-        except Exception:  # the scores are stored, and that is what is answered
-            log.exception("the ranks of a committed batch can't be told")
-        return self._answer(batch, found)
+        return self._answer(batch, await self._find(batch, committed_at))
 
-    async def _find(
-        self, batch: Batch, committed_at: float, found: dict[BoardSeason, BoardRanks]
-    ) -> None:
-        """Puts into `found` what can be told in time. Boards that the time did not suffice for
-        are not to be read from the index until a sweep has found the batch."""
+    async def _find(self, batch: Batch, committed_at: float) -> dict[BoardSeason, BoardRanks]:
+        """The ranks that can be told in time. Boards that the batch may not have reached
+        are not to be read from the index until a sweep has found it."""
+        found: dict[BoardSeason, BoardRanks] = {}
         now = asyncio.get_running_loop().time()
         deadline = max(committed_at + RANK_SECONDS, now + LEAST_SECONDS)
         for board, folds in batch.plan.to_index():
             standings = self._standings.of(board)
-            user_ids = list(folds)
-            indexed = [
-                standings.to_index(fold, batch.plan.names[user_id])
-                for user_id, fold in folds.items()
-            ]
             try:
-                async with asyncio.timeout_at(deadline):
-                    applied = await standings.apply(indexed)
+                ranks = await _tell_index(standings, folds, batch.plan.names, deadline)
             except TimeoutError:
                 standings.index.distrust("a batch took too long")
-                continue
-            except IndexAway:
-                ranks = await _ask_database(standings, user_ids, deadline)
+            except Exception as error:  # the other boards are to get the batch all the same
+                standings.index.distrust(f"a batch met a defect: {error!r}")
+                log.exception("the ranks of a committed batch can't be told")
+            else:
                 if ranks is not None:
                     found[board] = ranks
-                continue
-            ranked = {
-                user_id: (old, new)
-                for user_id, (old, new) in zip(user_ids, applied.ranks, strict=True)
-                if new is not None
-            }
-            found[board] = BoardRanks(ranked, applied.players)
+        return found
 
     def _answer(self, batch: Batch, found: dict[BoardSeason, BoardRanks]) -> int:
         """The last session of a player in the batch carries the change, the others carry none."""
@@ -100,6 +84,25 @@ class Answers:
             }
             item.succeed(Receipt(session_id, boards, main, replayed=True))
         return without
+
+
+async def _tell_index(
+    standings: Standings, folds: Mapping[int, Fold], names: Mapping[int, str], deadline: float
+) -> BoardRanks | None:
+    """Brings a board's folds into its index and returns their ranks, from SQL if the index can't
+    tell them; None if they can't be told soon. Raises TimeoutError at the deadline."""
+    indexed = [standings.to_index(fold, names[user_id]) for user_id, fold in folds.items()]
+    try:
+        async with asyncio.timeout_at(deadline):
+            applied = await standings.apply(indexed)
+    except IndexAway:
+        return await _ask_database(standings, list(folds), deadline)
+    ranked = {
+        user_id: (change.old, change.new)
+        for user_id, change in zip(folds, applied.ranks, strict=True)
+        if change.new is not None
+    }
+    return BoardRanks(ranked, applied.players)
 
 
 async def _ask_database(

@@ -9,27 +9,26 @@ Redis would not do: on a full disk, where both servers have one, it refuses writ
 
 import asyncio
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.database import is_away, raw_connection
+from app.core.database import RawConnection, is_away, raw_connection
 from app.services.submit.outage import REASONS, Outage
 
 HELD_EVERY = 0.25
 _LOCK = 7_253_013
 
 _HOLD = "SELECT pg_advisory_xact_lock_shared($1, $2)"
-_HELD = text(f"""
+_HELD = f"""
 SELECT objid FROM pg_locks
 WHERE locktype = 'advisory' AND classid = {_LOCK} AND objsubid = 2
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY objid LIMIT 1
-""")  # noqa: S608 - a constant
+"""  # noqa: S608 - a constant
 
 
-async def read_outage(connection: AsyncConnection) -> str | None:
+async def read_outage(connection: RawConnection) -> str | None:
     """Why some worker can't store scores now; None if all can, as far as they know."""
-    found = (await connection.execute(_HELD)).scalar()
+    found = await connection.fetchval(_HELD)
     return None if found is None else REASONS[min(found, len(REASONS) - 1)]
 
 
