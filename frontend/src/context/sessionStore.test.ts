@@ -104,6 +104,16 @@ test("looking on as somebody else keeps the account, and the way back proves it 
   expect(useSession.getState()).toMatchObject({ player: guest, proof, others: [] });
 });
 
+test("being nobody for a while keeps the account that was shown", () => {
+  const { signIn, become, leave } = useSession.getState();
+  signIn(guest, proof);
+  leave();
+  expect(useSession.getState()).toMatchObject({ player: null, others: [{ player: guest, proof }] });
+  expect(localStorage.getItem(KEY)).toContain("s3cret");
+  become(guest);
+  expect(useSession.getState()).toMatchObject({ player: guest, proof, others: [] });
+});
+
 test("two accounts stay two, and signing out forgets the one that was shown", () => {
   const { signIn, signOut, leave } = useSession.getState();
   const second = { ...proof, guest_secret: "other" };
