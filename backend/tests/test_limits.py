@@ -233,6 +233,16 @@ async def test_what_a_lease_has_left_is_not_spent_after_its_end_and_goes_back(sa
         assert 600 - 3 <= standing.left <= 600
 
 
+async def test_a_batch_larger_than_what_a_lease_has_left_is_asked_for(sandbox):
+    async with limits_of(sandbox) as limits:
+        limiter = limiter_of(limits, 2_400, Clock())
+        assert (await limiter.decide("a", 1)).left == 599
+        assert limiter._leases["a"].tokens == 9
+        assert limiter.spend("a", 10) is None
+        # The nine went back, ten were taken, and at most one has come meanwhile: the bucket is full.
+        assert 589 <= (await limiter.decide("a", 10)).left <= 590
+
+
 async def test_a_lease_that_ends_comes_back_to_other_workers(sandbox):
     """A worker that leased all and spent nothing: with its next request the others have it."""
     async with limits_of(sandbox) as limits:

@@ -10,6 +10,7 @@ import pytest
 from app.cli.folder import Address
 from app.cli.mode import _own_secret
 from app.cli.provision import write_private
+from app.core import files
 from app.core.files import new_file
 
 APP = Path(__file__).parents[2] / "app"
@@ -64,6 +65,14 @@ def test_what_was_planted_is_not_written_to(tmp_path, victim, plant):
         out.write("private")
     assert target.read_text() == "private"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("plant", [os.symlink, os.link])
+def test_what_was_planted_under_a_guessed_name_is_refused(tmp_path, victim, monkeypatch, plant):
+    monkeypatch.setattr(files.secrets, "token_hex", lambda size: "0" * 2 * size)
+    plant(victim, tmp_path / f".out.csv.{'0' * 16}.unfinished")
+    with pytest.raises(FileExistsError), new_file(tmp_path / "out.csv") as out:
+        out.write("private")
 
 
 @pytest.mark.parametrize("plant", [os.symlink, os.link])
