@@ -1,7 +1,7 @@
 """A database that is set back under running workers: noticed, and never believed over itself."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import pytest
@@ -64,6 +64,24 @@ async def trusted(*workers) -> None:
         await asyncio.gather(*map(recover, workers))
 
 
+@asynccontextmanager
+async def running_follower(own):
+    task = asyncio.create_task(own.follower.run())
+    refills = asyncio.create_task(own.follower.run_refills())
+    try:
+        yield
+    finally:
+        for each in (task, refills):
+            each.cancel()
+        await asyncio.wait([task, refills])
+
+
+async def heard(own, player: int, event: int) -> None:
+    async with asyncio.timeout(10):
+        while own.follower.recent.get(player, 0) != event:
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("played_since", [0, 2, 9])
 async def test_a_database_that_was_set_back_is_noticed_by_every_worker(sandbox, played_since):
     """Also if the ids drawn since have overtaken what the index knew. One worker rebuilds."""
@@ -105,6 +123,32 @@ async def test_a_database_that_was_set_back_is_noticed_by_every_worker(sandbox, 
     await connection.close()
     found: list[str] = []
     assert await verify(sandbox.settings, found.append) == 0, found
+
+
+async def test_a_restarted_database_that_lost_its_last_commits_is_noticed(sandbox):
+    """It lost less than one look, so it has the newest mark, and its sequence is ahead: after a
+    crash it skips numbers."""
+    connection = await sandbox.connect()
+    ada, bo = await add_players(connection, 2)
+    async with parts(sandbox) as own, running_follower(own):
+        await trusted(own)
+        await follow(own, connection, (ada, 5), (bo, 3))
+        await keep(connection)
+        event = await play(connection, bo, 7)
+        await own.standings.apply(await folds_of(own, bo))
+        await heard(own, bo, event)
+        # A restart without a loss changes nothing.
+        own.keeper._server_run = "an earlier start"
+        await own.keeper.look()
+        assert own.index.available
+        await set_back(connection, event + 32)
+        own.keeper._server_run = "an earlier start"
+        with pytest.raises(IndexAway, match="lacks events"):
+            await own.keeper.look()
+        await trusted(own)
+        assert await order(own) == [ada, bo]
+    await connection.execute("DROP SCHEMA kept CASCADE")
+    await connection.close()
 
 
 async def test_another_cluster_or_timeline_is_another_past(sandbox):

@@ -1,6 +1,7 @@
 """What a writer committed and could not index: found by sweeps, counted as drift only if it is."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.core.database import create_engine
 from app.services.rank_index import keeper as keeping
+from app.services.rank_index import rebuild as rebuilding
 from app.services.rank_index.index import IndexAway
 from app.services.rank_index.tail import Watermark
 from tests.index_helpers import add_players, dump, folds_of, order, parts, play, restore
@@ -44,6 +46,50 @@ async def test_what_was_lost_is_drift_and_is_there_after_one_sweep(sandbox):
         assert await order(own) == [ada]
         assert own.keeper.repaired == 1
     await connection.close()
+
+
+async def test_a_long_tail_beside_a_long_transaction_is_no_reason_to_rebuild_for_ever(
+    sandbox, monkeypatch
+):
+    """A new index would begin with the same tail. It is built once, when the transaction ends."""
+    read, settle = keeping.read_tail, 0.05
+
+    async def read_short(connection, since, reach, upto=2**62):
+        tail = await read(connection, since, reach, upto)
+        if len(tail) > 2:
+            raise TimeoutError
+        return tail
+
+    monkeypatch.setattr(keeping, "read_tail", read_short)
+    monkeypatch.setattr(keeping, "SETTLE_SECONDS", settle)
+    monkeypatch.setattr(keeping, "TAIL_PAUSE", 0)
+    monkeypatch.setattr(rebuilding, "SETTLE_SECONDS", settle)
+    connection, slow = await sandbox.connect(), await sandbox.connect()
+    players = await add_players(connection, 4)
+    async with parts(sandbox) as own:
+        await own.keeper.recover()
+        built = own.keeper.rebuilt
+        transaction = slow.transaction()
+        await transaction.start()
+        await play(slow, players[0], 9)
+        for player in players[1:]:
+            await play(connection, player, 1)
+        for _ in range(4):
+            with suppress(TimeoutError):
+                await own.keeper.look()
+            if not own.index.available:
+                await own.keeper.recover()
+        assert (own.keeper.rebuilt - built, own.index.available) == (0, True)
+        await transaction.commit()
+        for _ in range(4):
+            with suppress(TimeoutError, IndexAway):
+                await own.keeper.look()
+            if not own.index.available:
+                await own.keeper.recover()
+        assert (own.keeper.rebuilt - built, own.index.available) == (1, True)
+        assert await order(own) == players
+    await connection.close()
+    await slow.close()
 
 
 async def test_scores_after_the_servers_clock_was_set_back_are_found(sandbox):
@@ -131,21 +177,23 @@ async def test_a_tail_that_takes_too_long_to_read_is_left_for_a_rebuild(sandbox)
     await connection.close()
 
 
-async def test_a_tail_that_is_too_long_for_a_sweep_is_too(sandbox):
+async def test_a_tail_that_is_too_long_for_a_sweep_is_too(sandbox, monkeypatch):
     connection = await sandbox.connect()
     (ada,) = await add_players(connection, 1)
     async with parts(sandbox) as own:
-        own.keeper._reach = replace(own.keeper._reach, seconds=0.2)
         await own.keeper.recover()
         await play(connection, ada, 5)
         await own.keeper.look()
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE player_events IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(TimeoutError):
-                await own.keeper.look()
-            assert not own.index.available
-            await own.keeper.recover()
-            assert own.index.available
+
+        async def too_long(*_):
+            raise TimeoutError
+
+        with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+            patch.setattr(keeping, "read_tail", too_long)
+            await own.keeper.look()
+        assert not own.index.available
+        await own.keeper.recover()
+        assert own.index.available
         assert await order(own) == [ada]
     await connection.close()
 

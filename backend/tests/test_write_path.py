@@ -500,6 +500,7 @@ async def test_a_defect_at_one_board_keeps_no_score_from_the_others(sandbox, mon
             return await apply(index, folds)
 
         doubts = worker.standings.index.doubts
+        monkeypatch.setattr(answers, "RANK_SECONDS", 30)
         monkeypatch.setattr(RankIndex, "apply", broken_once)
         told = (await worker.submit(ada, 5, game_mode="race")).json()
         assert told["boards"]["races"]["new_rank"] == 1
@@ -507,6 +508,7 @@ async def test_a_defect_at_one_board_keeps_no_score_from_the_others(sandbox, mon
         # What is missing in the first board's index is not read from it.
         assert worker.standings.index.doubts > doubts
         assert (await worker.rank(ada))["score"] == 5
+        await worker.ready()
     await agrees(sandbox)
 
 
@@ -522,6 +524,7 @@ async def test_a_change_is_not_told_if_the_answer_that_knew_it_was_lost(sandbox,
             await apply(index, folds)
             return await apply(index, folds)
 
+        monkeypatch.setattr(answers, "RANK_SECONDS", 30)
         monkeypatch.setattr(RankIndex, "apply", asked_again)
         told = (await worker.submit(bo, 9)).json()
         assert (told["new_rank"], told["rank_change"]) == (1, None)

@@ -25,6 +25,11 @@ class Heard:
         found = self._new.get(user_id)
         return self._old.get(user_id, default) if found is None else found
 
+    def after(self, event_id: int) -> dict[int, int]:
+        """The newest version of each player who was heard with one after this event."""
+        both = {**self._old, **self._new}
+        return {user_id: version for user_id, version in both.items() if version > event_id}
+
     def note(self, versions: Iterable[tuple[int, int]]) -> None:
         """Takes (player, version) of a step."""
         self._new.update(versions)

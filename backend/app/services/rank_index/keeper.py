@@ -16,8 +16,21 @@ from app.services import ledger
 from app.services.rank_index.follower import Follower
 from app.services.rank_index.heard import Heard
 from app.services.rank_index.index import IndexAway, IndexedFold, RankIndex, State
-from app.services.rank_index.past import Past, add_mark, find_break, overtake, read_lineage
-from app.services.rank_index.rebuild import Lock, Outcome, forget_old_epochs, rebuild
+from app.services.rank_index.past import (
+    Past,
+    add_mark,
+    find_break,
+    overtake,
+    read_lineage,
+    read_run,
+)
+from app.services.rank_index.rebuild import (
+    SETTLE_SECONDS,
+    Lock,
+    Outcome,
+    forget_old_epochs,
+    rebuild,
+)
 from app.services.rank_index.tail import (
     Mark,
     Reach,
@@ -25,6 +38,7 @@ from app.services.rank_index.tail import (
     is_settled,
     read_tail,
     take_mark,
+    wait_settled,
 )
 from app.services.rows import encode_details
 
@@ -35,6 +49,8 @@ RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 1.0
 LOOKS_PER_SWEEP = 2
 """Whoever wrote an event has this share of a sweep's time to bring it into the index."""
+TAIL_PAUSE = 3
+"""A tail that took too long is read again after this number of times as long."""
 FAULTS_AT_ONCE = 3
 FAULTS_SECONDS = 60.0
 FAULTS_PAUSE = 5.0
@@ -56,6 +72,9 @@ class Keeper:
         self._is_sweeper = False
         self._before: Mark | None = None
         """The mark of this worker's last look."""
+        self._server_run = ""
+        """When PostgreSQL was started, as of the last look."""
+        self._no_sweep_until = 0.0
         self._ghosts: set[int] = set()
         """Players of whom the database knew nothing at the last look either."""
         self._faults: deque[float] = deque(maxlen=FAULTS_AT_ONCE)
@@ -137,6 +156,17 @@ class Keeper:
             await take_mark(connection)
         await self._index.condemn(state.epoch, "the ledger's tail takes too long to read")
 
+    async def _put_off_tail(self, state: State) -> None:
+        """While a transaction writes that is older than the tail, a new index would begin with the
+        same tail. So the index goes on, and is built anew once the transaction has ended."""
+        async with raw_connection(self._engine) as connection:
+            mark = await take_mark(connection)
+        if await wait_settled(self._engine, mark, SETTLE_SECONDS):
+            await self._index.condemn(state.epoch, "the ledger's tail takes too long to read")
+            return
+        self._no_sweep_until = time.monotonic() + TAIL_PAUSE * self._reach.seconds
+        log.warning("sweep put off: a long transaction writes", board=self.board.slug)
+
     async def _rebuild(self) -> None:
         is_full = len(self._faults) == FAULTS_AT_ONCE
         if is_full and time.monotonic() - self._faults[0] < FAULTS_SECONDS:
@@ -195,6 +225,7 @@ class Keeper:
         if fault:
             index.distrust(fault)
             raise IndexAway(fault)
+        await self._check_loss(state)
         await self._check_ghosts(state)
         # After PostgreSQL has answered: a worker that can't reach it never takes the turn.
         self._is_sweeper = await self._turn.take()
@@ -202,7 +233,23 @@ class Keeper:
             self.lag = self._before = None
             return
         await self._drop_broken_build(state)
-        await self.sweep()
+        if time.monotonic() >= self._no_sweep_until:
+            await self.sweep()
+
+    async def _check_loss(self, state: State) -> None:
+        """A restarted server may lack its last commits, although its sequence is ahead of them."""
+        index = self._index
+        async with raw_connection(self._engine) as connection:
+            run = await read_run(connection)
+            if self._server_run not in ("", run) and self._follower.epoch == state.epoch:
+                since = Watermark.decode(state.watermark)
+                # Heard before the tail is read: each of these was committed once.
+                heard = self._follower.recent.after(since.event_id)
+                tail = await read_tail(connection, since, self._reach)
+                if any(tail.get(user_id, 0) < version for user_id, version in heard.items()):
+                    await index.condemn(state.epoch, "the database lacks events of the index")
+                    raise IndexAway(index.reason)
+            self._server_run = run
 
     async def _read_state(self) -> State:
         state = await self._index.state()
@@ -259,7 +306,7 @@ class Keeper:
                 upto = before.watermark.event_id
                 tail = await read_tail(connection, since, self._reach, upto)
         except TimeoutError:
-            await self._give_up_tail(state)
+            await self._put_off_tail(state)
             raise
         position, newest = state.position, state.version
         heard = Heard()

@@ -7,7 +7,9 @@ new ones for old news. Each of these is a sign of it:
 - the index has an event that the sequence has not reached;
 - the index's mark, a random number that was stored in both, is not in the database. This shows
   also after the sequence has overtaken the index;
-- the cluster or its timeline is another one, as after a fail-over or a point-in-time recovery.
+- the cluster or its timeline is another one, as after a fail-over or a point-in-time recovery;
+- the server was restarted, and lacks an event that a worker has heard of (`Keeper._check_loss`): a
+  crash without fsync, say, that has lost less than the time between two looks.
 """
 
 import secrets
@@ -88,6 +90,11 @@ async def read_lineage(connection: RawConnection) -> str:
         return str(await connection.fetchval(_LINEAGE))
     except asyncpg.InsufficientPrivilegeError:
         return ""
+
+
+async def read_run(connection: RawConnection) -> str:
+    """When the server was started: only a server that was restarted can have lost commits."""
+    return str(await connection.fetchval("SELECT pg_postmaster_start_time()"))
 
 
 async def add_mark(connection: RawConnection, board: BoardSeason, settled: Watermark) -> str:
