@@ -25,6 +25,7 @@ from app.api.answer_headers import AnswerHeaders
 from app.api.hot_route import HotApp, HotRoutes, check_rules
 from app.api.metered import RequestMeters
 from app.api.middleware import RequestIdMiddleware, RequestIds
+from app.api.over_limit import Gates, OverLimit
 from app.api.patience import Patience
 from app.api.web import serve_web
 from app.core.apm import Agent
@@ -103,7 +104,11 @@ def create_app(settings: Settings | None = None, agent: Agent | None = None) -> 
             yield State(
                 service=service,
                 hubs=hubs,
-                patience=Patience.of(settings, hubs.door.refusal),
+                patience=Patience.of(
+                    settings,
+                    hubs.door.refusal,
+                    OverLimit(service, Gates(app.router.routes), app.answer_headers).answer,
+                ),
                 metrics=counted,
             )
 

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.api.hot_route import HotApp
 from app.core.database import create_engine
 from app.main import create_app
 from app.services.access.callers import Scope
@@ -290,3 +291,39 @@ async def test_health_says_when_each_worker_counts_alone(sandbox):
                 while health["limits"]["status"] != "ok":
                     health = (await worker.client.get("/api/leaderboard/health")).json()
                     await asyncio.sleep(0.1)
+
+
+async def test_a_caller_over_its_limit_is_refused_from_the_head_alone(sandbox, monkeypatch):
+    """Only for what it is over its limit with; whoever may be served is served."""
+    seen: list[str] = []
+    real = HotApp.__call__
+
+    async def noted(self, scope, receive, send):
+        seen.append(scope.get("path", ""))
+        await real(self, scope, receive, send)
+
+    monkeypatch.setattr(HotApp, "__call__", noted)
+    changes = {"limit_address_light": 6, "limit_burst_seconds": 60.0, "rate_limits": True}
+    async with (
+        closed(sandbox) as there,
+        sandbox.serve(**CLOSED | changes) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        await asyncio.gather(*(client.get("/api/unknown") for _ in range(8)))
+        seen.clear()
+        refused, head, submit = await asyncio.gather(
+            client.get("/api/unknown?q=1"),
+            client.head("/api/live"),
+            client.post(SUBMIT),  # without a credential it counts as light too
+        )
+        assert [each.status_code for each in (refused, head, submit)] == [429] * 3
+        assert (seen, head.content) == ([], b"")
+        assert refused.json()["code"] == submit.json()["code"] == "rate-limited"
+        assert int(refused.headers["retry-after"]) > 0
+        assert "address-light" in refused.headers["ratelimit"]
+        for path in ("/api/leaderboard/top", "/api/leaderboard/top/", "/api/boards"):
+            assert (await client.get(path)).status_code == 200, path
+        key = bearer(there.credentials["submit"])
+        assert (await client.get("/api/unknown", headers=key)).status_code == 429
+        score = {"user_id": there.player, "score": 5}
+        assert (await client.post(SUBMIT, headers=key, json=score)).status_code == 200

@@ -227,7 +227,7 @@ async def test_a_handshake_that_the_app_does_not_answer_ends(monkeypatch):
         if scope["type"] == "lifespan":
             await receive()
             settings = plain_settings(http_head_timeout=0.3)
-            scope["state"]["patience"] = Patience.of(settings, lambda *_: None)
+            scope["state"]["patience"] = Patience.of(settings, lambda *_: None, lambda *_: None)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await send({"type": "lifespan.shutdown.complete"})

@@ -7,7 +7,7 @@ response model, several awaits) costs more than the answer itself.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -294,6 +294,16 @@ def check_rules(routes: Iterable[BaseRoute]) -> None:
             rule_of(route.endpoint)  # the endpoint itself holds its callers to it
         elif not isinstance(route, JsonRoute | HotRoute):
             raise TypeError(f"{route} has no access rule: give its router a route class of ours")
+
+
+def ruled_routes(routes: Iterable[BaseRoute]) -> Iterator["RuledRoute"]:
+    """All routes with a gate, in the order in which they are tried."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from ruled_routes(included.routes)
+        elif isinstance(route, RuledRoute):
+            yield route
 
 
 def served_by(

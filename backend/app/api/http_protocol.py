@@ -11,7 +11,6 @@ import sys
 from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections.abc import Callable
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import Any, NoReturn, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
@@ -22,11 +21,23 @@ from uvicorn.server import ServerState
 
 from app.api.head import check_target, checked_headers
 from app.api.patience import HOLD_SECONDS, MAX_HELD, Patience
+from app.api.raw_answers import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    HEAD_TOO_LARGE,
+    NO_SOCKET,
+    TOO_MANY_CONNECTIONS,
+    TOO_SLOW,
+    URL_TOO_LONG,
+)
 from app.core import least_ttl
 from app.core.errors import AppError
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers, and of what follows its body."""
+MAX_URL_BYTES = 16 * 1024
+"""More than this is refused before its end. A shorter target gets a document with its 414, if it is
+longer than `head.MAX_TARGET` allows."""
 MAX_PIECES = 4_096
 """Of one body: a piece costs a call, however short it is."""
 MAX_DISCARDED = 256 * 1024
@@ -40,17 +51,6 @@ MAX_UPGRADE_LINE = 8_000
 MAX_PIPELINED = 32
 """Requests that may wait for the one that is being answered, because each takes memory. Those that
 follow are not read: the connection ends behind the answers to the others."""
-
-_REFUSAL = b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-TOO_SLOW = _REFUSAL % b"408 Request Timeout"
-BAD_REQUEST = _REFUSAL % b"400 Bad Request"
-TOO_MANY_CONNECTIONS = _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5"
-BODY_TOO_LARGE = _REFUSAL % b"413 Content Too Large"
-HEAD_TOO_LARGE = _REFUSAL % b"431 Request Header Fields Too Large"
-NO_SOCKET = {
-    HTTPStatus.TOO_MANY_REQUESTS: _REFUSAL % b"429 Too Many Requests\r\nretry-after: 5",
-    HTTPStatus.SERVICE_UNAVAILABLE: _REFUSAL % b"503 Service Unavailable\r\nretry-after: 2",
-}
 
 
 class Awaited(Enum):
@@ -244,6 +244,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._most_bytes = self._data_bytes
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > MAX_URL_BYTES:
+            self._stop(URL_TOO_LONG)
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """As uvicorn's own; without the blanks after a value, and without what comes after a body,
         which would become a header of a request that was admitted without it."""
@@ -260,13 +265,22 @@ class PatientProtocol(HttpToolsProtocol):
             return
         if len(self.headers) > MAX_HEADERS or self._is_head_too_large():
             self._stop(HEAD_TOO_LARGE)
-        if self.parser.should_upgrade() and self._should_upgrade() and self._is_bad_handshake():
-            self._stop(BAD_REQUEST)
+        if self.parser.should_upgrade() and self._should_upgrade():
+            if self._is_bad_handshake():
+                self._stop(BAD_REQUEST)
+        else:
+            self._refuse_over_limit()
         self._awaited, self._new_stage = Awaited.BODY, True
         self._after_body = self._pieces = self._discarded = 0
         super().on_headers_complete()
         if not self._patience.keeps_alive and self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def _refuse_over_limit(self) -> None:
+        peer, method = self.client and self.client[0], self.parser.get_method().decode("ascii")
+        refusal = self._patience.refuse_request(peer, method, self.url, self.headers)
+        if refusal is not None:
+            self._stop(refusal)
 
     def _is_head_too_large(self) -> bool:
         if self._most_bytes <= MAX_HEAD_BYTES:

@@ -9,8 +9,7 @@ from app.api.access import admit
 from app.api.state import service_of
 from app.core.errors import Forbidden, RateLimited, Unauthenticated
 from app.services.access.callers import Rule
-from app.services.limits.limiter import Standing
-from app.services.limits.policies import OF_ADDRESSES, Kind, Who
+from app.services.limits.policies import OF_ADDRESSES, Kind, Policy, Who
 
 _LIGHT = frozenset(("/api/leaderboard/health", "/api/live", "/api/ready", "/docs", "/openapi.json"))
 """Asked all the time and from one address, by those who watch over the service."""
@@ -69,7 +68,7 @@ async def charge(scope: Scope, kind: Kind, cost: int = 1) -> None:
         # A key is a server's, which has many requests under way for many players.
         if standing.policy.who is not Who.KEY:
             await service.limits.hold_back()
-        raise _refusal(standing, cost)
+        raise refusal_of(standing.policy, ceil(standing.wait), cost)
 
 
 async def charge_items(scope: Scope, items: int) -> None:
@@ -85,9 +84,9 @@ def _address(scope: Scope) -> str:
     return service_of(scope).addresses.of(None if client is None else client[0], scope["headers"])
 
 
-def _refusal(standing: Standing, cost: int) -> RateLimited:
-    policy = standing.policy
+def refusal_of(policy: Policy, seconds: int, cost: int) -> RateLimited:
+    """The error for a caller who has to stay away for so long."""
     said = f"At most {policy.quota:,} {policy.kind} a minute"
     if cost > policy.burst:
         said = f"{said}, of which {policy.burst:,} at once"
-    return RateLimited(f"{said}. Come back later.", ceil(standing.wait))
+    return RateLimited(f"{said}. Come back later.", seconds)

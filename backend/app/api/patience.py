@@ -24,6 +24,10 @@ NEW_SECONDS = 1.0
 RefuseSocket = Callable[[str | None, list[tuple[bytes, bytes]]], HTTPStatus | None]
 """The HTTP status to refuse an upgrade with, by its peer and headers; None to accept it."""
 
+RefuseRequest = Callable[[str | None, str, bytes, list[tuple[bytes, bytes]]], bytes | None]
+"""The whole answer that refuses a request, by its peer, method, target and headers; None for a
+request that is served."""
+
 
 @dataclass(slots=True)
 class Patience:
@@ -35,6 +39,7 @@ class Patience:
     max_idle: int
     refuse_socket: RefuseSocket
     connections: Connections
+    refuse_request: RefuseRequest
     held: int = 0
     """Refused connections that wait for their answer."""
     keeps_alive: bool = True
@@ -42,13 +47,16 @@ class Patience:
     idle: "OrderedDict[PatientProtocol, None]" = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, settings: Settings, refuse_socket: RefuseSocket) -> "Patience":
+    def of(
+        cls, settings: Settings, refuse_socket: RefuseSocket, refuse_request: RefuseRequest
+    ) -> "Patience":
         return cls(
             settings.http_head_timeout,
             settings.http_body_timeout,
             settings.http_max_idle,
             refuse_socket,
             Connections(settings),
+            refuse_request,
         )
 
     def expects_request(self, now: float) -> bool:

@@ -108,6 +108,20 @@ class Limiter:
         lease = self._leases.get(subject)
         return lease is not None and self._clock() < lease.free_at
 
+    def known_refusal(self, subject: str, cost: int) -> Standing | None:
+        """The refusal, counted, if it is known without asking anybody; None if the request may be
+        granted. Nothing is spent."""
+        lease = self._leases.get(subject)
+        if lease is None or self._may_spend(lease, cost):
+            return None
+        standing = self.spend(subject, cost)
+        if standing is not None:
+            self.refused += 1
+        return standing
+
+    def _may_spend(self, lease: Lease, cost: int) -> bool:
+        return lease.tokens >= cost and self._clock() < lease.ends
+
     async def ask(self, subject: str, cost: int) -> Standing:
         """The decision: of a lease, of Redis, or of this worker alone."""
         if cost > self.policy.burst:

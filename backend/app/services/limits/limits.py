@@ -1,13 +1,15 @@
 """All limiters of a worker."""
 
 import asyncio
+import math
+import time
 from typing import Protocol
 
 from redis.asyncio import Redis
 
 from app.core.config import Settings
 from app.services.limits.limiter import Limiter, Standing
-from app.services.limits.policies import Kind, Who, policies_of
+from app.services.limits.policies import OF_ADDRESSES, Kind, Who, policies_of
 from app.services.limits.shared import SharedBuckets
 
 SPARED_WITHOUT_REDIS = 2
@@ -16,6 +18,8 @@ SPARED_WITHOUT_REDIS = 2
 
 HOLD_SECONDS = 1.0
 MAX_HELD = 1_000
+LATELY_SECONDS = 2.0
+"""Longer than a refused caller waits for its refusal."""
 
 
 class Caller(Protocol):
@@ -37,6 +41,7 @@ class Limits:
     def __init__(self, client: Redis, settings: Settings) -> None:
         self.on = settings.limits_on
         self._held = 0
+        self._refused_at = -math.inf
         self._shared = SharedBuckets(client, settings.redis_prefix)
         share = 1 / (SPARED_WITHOUT_REDIS * settings.workers)
         limiters = {
@@ -67,6 +72,21 @@ class Limits:
             limiter, subject = self._of_addresses[kind], address
         return await limiter.decide(subject, cost)
 
+    def refused_lately(self) -> bool:
+        """Whether somebody was refused within a moment."""
+        return time.monotonic() - self._refused_at < LATELY_SECONDS
+
+    def known_refusal(self, kind: Kind, caller: Caller, address: str, cost: int) -> Standing | None:
+        """The refusal of a player or an address, if it is known without asking anybody."""
+        if kind not in OF_ADDRESSES and caller.kind == Who.PLAYER:
+            limiter, subject = self._of_players[kind], str(caller.user_id)
+        else:
+            limiter, subject = self._of_addresses[kind], address
+        refused = limiter.known_refusal(subject, cost)
+        if refused is not None:
+            self._refused_at = time.monotonic()
+        return refused
+
     def affordable(self, kind: Kind, cost: int) -> int:
         """The cost, but no more than the tightest limit of this kind allows at once: a request that
         costs more could never be paid for."""
@@ -87,6 +107,7 @@ class Limits:
     async def hold_back(self) -> None:
         """Lets a refused caller wait for its refusal. A client that asks again at once can then
         not do so thousands of times a second. Beyond MAX_HELD callers the refusal comes at once."""
+        self._refused_at = time.monotonic()
         if self._held < MAX_HELD:
             self._held += 1
             try:
