@@ -239,7 +239,7 @@ async def test_a_batch_larger_than_what_a_lease_has_left_is_asked_for(sandbox):
         assert (await limiter.decide("a", 1)).left == 599
         assert limiter._leases["a"].tokens == 9
         assert limiter.spend("a", 10) is None
-        # The nine went back, ten were taken, and at most one has come meanwhile: the bucket is full.
+        # The nine went back and ten were taken; at most one has come meanwhile, then it was full.
         assert 589 <= (await limiter.decide("a", 10)).left <= 590
 
 
