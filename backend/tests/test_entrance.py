@@ -371,3 +371,9 @@ async def test_a_request_is_forgotten_without_the_collector(there):
         gc.garbage.clear()
         gc.enable()
     assert kept == []
+
+
+async def test_an_unknown_path_is_told_where_the_api_is_described(there):
+    answer = await there.client.get("/api/leaderbord/top")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert (answer.json()["title"], "/docs" in answer.json()["detail"]) == ("Not Found", True)

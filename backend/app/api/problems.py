@@ -117,7 +117,10 @@ def to_app_error(error: Exception) -> AppError:
 def _from_http(error: HTTPException) -> AppError:
     if error.status_code == BodyTooLarge.status:
         return BodyTooLarge("The body is larger than this service takes.")
-    found = InternalError(str(error.detail))
+    said = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND and said == HTTPStatus.NOT_FOUND.phrase:
+        said = "There is nothing at this path. /docs describes the API."
+    found = InternalError(said)
     # Instances shadow the class's constants: the framework's own errors keep their status.
     found.__dict__.update(
         status=error.status_code,
