@@ -371,3 +371,34 @@ async def test_a_refused_connection_waits_where_callers_are_limited(sandbox, cap
             assert [status for status, _ in await asyncio.gather(*refusals)] == [400, 400]
             assert loop.time() - began >= least
     assert "Invalid HTTP" not in caplog.text
+
+
+async def test_an_answer_that_nobody_reads_is_given_up():
+    """Also where the connection was to end behind it."""
+    connections: list[asyncio.Transport] = []
+
+    async def answer_much(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            settings = plain_settings(http_body_timeout=0.3)
+            scope["state"]["patience"] = Patience.of(settings, lambda *_: None, lambda *_: None)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        connections.append(send.__self__.transport)
+        body = b"x" * 20_000_000
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async with serve(answer_much) as address:
+        host, _, port = address.rpartition(":")
+        _, writer = await asyncio.open_connection(host, int(port), limit=1_000)
+        try:
+            writer.write(CLOSING)
+            async with asyncio.timeout(5):
+                while not connections or connections[0].get_write_buffer_size():
+                    await asyncio.sleep(0.05)
+        finally:
+            writer.transport.abort()

@@ -321,6 +321,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            # The connection stays open until all is read.
+            self._set_timer(self._patience.body, self.transport.abort)
         if not self.transport.is_closing() and self.timeout_keep_alive_task is not None:
             self._patience.add(self)
 
