@@ -5,9 +5,6 @@ request, sends headers without end or does not read its answer would stay for go
 that its WebSocket library can't read would never be answered.
 """
 
-import os
-import socket
-import sys
 from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections.abc import Callable
 from enum import Enum, auto
@@ -116,7 +113,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         if not self._patience.keeps_alive:
-            _hear_all(transport)
+            least_ttl.hear_all(transport.get_extra_info("socket"))
         connections = self._patience.connections
         address = connections.address_of(self.client and self.client[0])
         if address is not None:
@@ -396,10 +393,3 @@ class PatientProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _hear_all(transport: Transport) -> None:
-    """Takes back what a stopping service's listener hands on to connections (cli/listening.py)."""
-    if sys.platform == "linux" and (peer := transport.get_extra_info("socket")) is not None:
-        with socket.socket(fileno=os.dup(peer.fileno())) as own:
-            least_ttl.hear_from(own, least_ttl.ANY)
