@@ -12,7 +12,7 @@ export default defineConfig({
   retries: 0,
   forbidOnly: Boolean(CI),
   // Long enough for a slow and busy machine. A test that passes waits for nothing.
-  timeout: 90_000,
+  timeout: 120_000,
   expect: { timeout: 15_000 },
   use: {
     browserName: "chromium",

@@ -118,10 +118,11 @@ function Vitals() {
     <p className="numeral text-sm text-muted" data-testid="vitals">
       {started ? text.board.players(total) : " "}
       {started && rate !== null && rate > 0 && (
-        <>
+        // Where it would begin a second line, it would push all rows down.
+        <span className="@max-xl:hidden">
           <span aria-hidden="true"> · </span>
           {text.board.perMinute(rate)}
-        </>
+        </span>
       )}
     </p>
   );

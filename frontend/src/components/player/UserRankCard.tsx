@@ -116,7 +116,7 @@ function Standing({ board, me, rank }: { board: Board; me: MyStanding; rank: num
   const found = tierAt(percentile, board.tiers);
   return (
     <>
-      <p className="mt-4 flex items-baseline gap-2" data-testid="my-rank">
+      <p className="mt-4 flex h-16 items-baseline gap-2" data-testid="my-rank">
         <span className="sr-only">{text.me.standing(rank, total)}</span>
         <span
           aria-hidden="true"
