@@ -12,12 +12,16 @@ import asyncpg
 import httpx
 import pytest
 import redis
+from sqlalchemy import make_url
 
 from app.core.config import Settings
 from app.core.embedded import EmbeddedServers, start_servers
 from app.main import create_app
 
 TEMPLATE = "leaderboard_template"
+OWNER, SERVICE = "owner", "service"
+"""The roles of tests' databases, as in docker-compose.yml: who owns the tables, and whom all
+services run as. So each test also shows that the service's rights are enough."""
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +38,26 @@ def servers() -> Iterator[EmbeddedServers]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def url_of(servers: EmbeddedServers, name: str, role: str) -> str:
+    """Of a database, for a role."""
+    url = make_url(servers.database_url).set(username=role, database=name)
+    return url.render_as_string(hide_password=False)
+
+
 class Sandbox:
     """A fresh database and a key prefix of one's own, on the run's servers."""
 
-    def __init__(self, servers: EmbeddedServers, name: str) -> None:
+    def __init__(self, servers: EmbeddedServers, name: str, role: str = SERVICE) -> None:
         self.servers = servers
         self.name = name
+        self.role = role
         self.settings = self.make_settings()
 
     def make_settings(self, **changes: object) -> Settings:
         return Settings(
             _env_file=None,
             **{
-                "database_url": self.servers.database_url.replace(
-                    "/leaderboard?", f"/{self.name}?"
-                ),
+                "database_url": self.url_as(self.role),
                 "redis_url": self.servers.redis_url,
                 "redis_prefix": f"{self.name}:",
                 "sweep_interval": 0.5,
@@ -59,7 +68,11 @@ class Sandbox:
             },
         )
 
+    def url_as(self, role: str) -> str:
+        return url_of(self.servers, self.name, role)
+
     async def connect(self) -> asyncpg.Connection:
+        """As the superuser, who may do anything."""
         return await asyncpg.connect(
             self.servers.postgres_dsn.replace("/leaderboard?", f"/{self.name}?")
         )
@@ -161,11 +174,17 @@ async def template(servers: EmbeddedServers) -> str:
     from app.services.schema import migrate
 
     connection = await asyncpg.connect(servers.postgres_dsn)
-    await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    await connection.execute(f"CREATE ROLE {SERVICE} LOGIN; CREATE ROLE {OWNER} LOGIN")
+    await connection.execute(f"GRANT {SERVICE} TO {OWNER}")
+    await connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     await connection.close()
-    url = servers.database_url.replace("/leaderboard?", f"/{TEMPLATE}?")
+    # For copies, whose owner is who makes them.
+    connection = await asyncpg.connect(servers.postgres_dsn, database=TEMPLATE)
+    await connection.execute(f"GRANT CREATE ON SCHEMA public TO {OWNER}")
+    await connection.close()
+    url = url_of(servers, TEMPLATE, OWNER)
     engine = create_engine(Settings(_env_file=None, database_url=url))
-    await migrate(engine, partitions_ahead=1)
+    await migrate(engine, partitions_ahead=1, service_role=SERVICE)
     await engine.dispose()
     return TEMPLATE
 

@@ -276,8 +276,10 @@ async def run(options: argparse.Namespace, folder: Path) -> bool:
             certificate(folder / "nginx" / "tls")
         scheme = "https" if options.tls else "http"
         backend = service.url.removeprefix("http://")
+        # All sockets come from one address here.
+        crowded = {"limit_conn addresses 4000": "limit_conn addresses 65000"}
         async with nginx(
-            folder / "nginx", TOP / "frontend/dist", backend, scheme=scheme
+            folder / "nginx", TOP / "frontend/dist", backend, scheme=scheme, changes=crowded
         ) as address:
             site = f"{scheme}://{address}"
             turns = options.turns * 2

@@ -75,6 +75,9 @@ class Connection(asyncio.Protocol):
                 self.transport.close()
                 return
             self._upgraded, data = True, rest
+            if self.upgraded.cancelled():
+                self.transport.abort()  # nobody waits for it any more
+                return
             self.upgraded.set_result(None)
         at = 0
         while (found := measure_frame(data, at)) and len(data) >= at + sum(found):

@@ -16,7 +16,7 @@ TOP = Path(__file__).parents[2]
 BACKEND, FRONTEND = TOP / "backend", TOP / "frontend"
 LASTING = {"postgres", "redis", "backend", "web"}
 OBSERVING = {"prometheus", "grafana"}
-ONCE = {"secrets", "init"}
+ONCE = {"secrets", "roles", "init"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,8 @@ def test_nginx_alone_is_published_and_grafana_to_this_machine(services):
 
 def test_who_can_reach_whom(stack, services):
     assert {name: set(services[name].get("networks", ())) for name in services} == {
-        "secrets": set(), "postgres": {"data"}, "redis": {"data"}, "init": {"data"},
+        "secrets": set(), "postgres": {"data"}, "redis": {"data"},
+        "roles": {"data"}, "init": {"data"},
         "backend": {"api", "data"}, "web": {"front", "api"},
         "prometheus": {"api", "observe"}, "grafana": {"observe", "graphs"},
     }  # fmt: skip
@@ -70,7 +71,31 @@ def test_one_service_builds_an_image_and_projects_have_their_own(stack, services
         ours = {each["image"] for each in described.values() if "$" in each["image"]}
         assert ours == set(built)
         assert all(image.startswith("${COMPOSE_PROJECT_NAME:-leaderboard") for image in built)
-    assert "build" in services["secrets"]
+    assert "build" in services["init"]
+
+
+def test_a_new_build_recreates_neither_postgresql_nor_redis(services):
+    """Compose recreates whatever depends on a container that it recreates."""
+
+    def needed(name):
+        direct = set(services[name].get("depends_on", ()))
+        return {name} | direct.union(*map(needed, direct))
+
+    for name in ("postgres", "redis"):
+        assert not any("build" in services[each] for each in needed(name)), name
+        assert not any("$" in services[each]["image"] for each in needed(name)), name
+
+
+def test_the_service_does_not_own_its_tables(services):
+    """`init` alone has the owner's URL; what the service's role may do is in test_rights.py."""
+    urls = {
+        name: services[name]["environment"]["DATABASE_URL_FILE"] for name in ("init", "backend")
+    }
+    assert urls == {
+        "init": "/run/secrets/admin/database_url",
+        "backend": "/run/secrets/backend/database_url",
+    }
+    assert "--service-role=leaderboard" in services["init"]["command"]
 
 
 def test_every_container_is_bounded_and_can_do_little(services):
@@ -108,7 +133,8 @@ def test_the_order_of_starting_and_so_of_stopping(services):
         "secrets": {},
         "postgres": {"secrets": done},
         "redis": {"secrets": done},
-        "init": {"postgres": well, "redis": well},
+        "roles": {"postgres": well},
+        "init": {"roles": done, "redis": well},
         "backend": {"init": done, "postgres": well, "redis": well},
         "web": {"backend": well},
         "prometheus": {"init": done},
@@ -142,6 +168,7 @@ def test_who_sees_which_secrets(services):
         "secrets": {f"{who}-secrets" for who in ("postgres", "redis", "backend", "admin",
                                                   "grafana", "prometheus")},
         "postgres": {"postgres-secrets"},
+        "roles": {"postgres-secrets"},
         "redis": {"redis-secrets"},
         "init": {"backend-secrets", "admin-secrets", "prometheus-secrets"},
         "backend": {"backend-secrets"},
@@ -180,7 +207,8 @@ def test_prometheus_finds_its_configuration_and_its_key(services):
     (sought,) = job["dns_sd_configs"]
     assert sought["names"] == ["backend"]
     assert services["prometheus"]["user"] == "65534:65534"
-    assert "--owner=/secrets/prometheus=10001:65534" in services["secrets"]["command"]
+    script = (BACKEND / "docker" / "secrets.sh").read_text()
+    assert '"$root/prometheus" 10001:65534' in script
 
 
 def test_grafana_finds_its_files_and_lets_nobody_in_by_default(services):
@@ -259,14 +287,18 @@ def blocks(text):
 def test_external_servers_take_the_place_of_the_containers(services):
     added = yaml.safe_load((BACKEND / "ops/external/docker-compose.yml").read_text())
     own = added["services"]
-    assert own.keys() == {"postgres", "redis", "init", "backend"}
-    assert all(own[name].keys() == {"profiles"} for name in ("postgres", "redis"))
+    assert own.keys() == {"postgres", "redis", "roles", "init", "backend"}
+    assert all(own[name].keys() == {"profiles"} for name in ("postgres", "redis", "roles"))
     given = {name for name in services["backend"]["environment"] if name.endswith("_FILE")}
     for name in ("init", "backend"):
-        for server in ("postgres", "redis"):
+        for server in {"postgres", "redis", "roles"} & services[name]["depends_on"].keys():
             assert own[name]["depends_on"][server]["required"] is False
         assert own[name]["environment"].keys() == given
         assert set(own[name]["networks"]) == added["networks"].keys()
+    # The one role that is given owns the tables.
+    assert own["init"]["command"] == [
+        word for word in services["init"]["command"] if not word.startswith("--service-role")
+    ]
     # `init` waited for `secrets` through PostgreSQL.
     assert "secrets" in own["init"]["depends_on"]
 

@@ -332,6 +332,38 @@ async def test_no_connections_left(sandbox, build, folder):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+async def test_one_address_has_a_bound_of_connections(sandbox, build, folder):
+    """Sockets and requests together; what is refused is a problem document, and ends with them."""
+    few = {"limit_conn addresses 4000": "limit_conn addresses 3"}
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(sandbox.serve(**PROXY))
+        address = await stack.enter_async_context(nginx(folder, build, backend, changes=few))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{address}"))
+        url = f"ws://{address}/ws/leaderboard"
+        sockets = [await stack.enter_async_context(connect(url)) for _ in range(3)]
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url)
+        assert refused.value.response.status_code == 429
+        for path in ("/api/leaderboard/top", "/", "/robots.txt"):
+            answer = await client.get(path)
+            assert is_problem(answer, 429, "rate-limited"), (path, answer.text)
+            assert answer.headers["retry-after"] == "2"
+        await sockets[0].close()
+        async with asyncio.timeout(5):
+            while (await client.get("/api/leaderboard/top")).status_code != 200:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_trusted_proxy_has_no_bound_of_connections(sandbox, build, folder, monkeypatch):
+    monkeypatch.setenv("TRUSTED_PROXIES", "own-networks, 10.0.0.0/8,127.0.0.0/8")
+    few = {"limit_conn addresses 4000": "limit_conn addresses 3"}
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(sandbox.serve(**PROXY))
+        address = await stack.enter_async_context(nginx(folder, build, backend, changes=few))
+        for _ in range(5):
+            await stack.enter_async_context(connect(f"ws://{address}/ws/leaderboard"))
+
+
 async def test_tls_where_a_certificate_was_dropped_in(sandbox, build, folder):
     (folder / "tls").mkdir()
     subprocess.run(  # noqa: ASYNC221 - quick

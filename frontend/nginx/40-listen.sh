@@ -2,6 +2,12 @@
 # Where a certificate and its key were dropped in, the site speaks TLS; where not, plain HTTP. It is
 # the same port either way, and who comes without TLS is sent to it.
 set -eu
+
+# Those in front of Nginx, for nginx.conf: their connections are other callers'.
+for network in $(echo "${TRUSTED_PROXIES:-}" | tr ',' ' '); do
+    [ "$network" = own-networks ] || echo "$network 1;"
+done >/tmp/proxies.conf
+
 certificate=/etc/nginx/tls/fullchain.pem
 key=/etc/nginx/tls/privkey.pem
 # Each worker gets its share of the connections; without this, one takes most of them. The backlog is

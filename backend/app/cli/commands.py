@@ -9,7 +9,7 @@ from app.cli.access.audit import audit
 from app.cli.backup import backup, restore
 from app.cli.demo.command import demo
 from app.cli.maintenance import migrate, rebuild, verify
-from app.cli.provision import init, secrets
+from app.cli.provision import init
 from app.cli.serve import serve
 from app.cli.transfer.export import export
 from app.cli.transfer.importing import import_
@@ -50,7 +50,6 @@ for _command in (
     rebuild,
     migrate,
     init,
-    secrets,
     audit,
 ):
     app.command()(_command)

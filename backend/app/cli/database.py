@@ -3,10 +3,12 @@
 import asyncio
 import time
 
+from asyncpg import InsufficientPrivilegeError
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli.failures import CliError, describe
+from app.cli.failures import CliError, cause, describe
 from app.core.config import Settings
 from app.core.database import create_engine, is_away
 from app.services import schema
@@ -17,12 +19,21 @@ WAIT_SECONDS = 15.0
 """For a database that starts beside us. One that is gone later is the service's to bear."""
 
 
-async def prepare_database(settings: Settings, *, wait: float = WAIT_SECONDS) -> None:
+async def prepare_database(
+    settings: Settings, *, wait: float = WAIT_SECONDS, service_role: str | None = None
+) -> None:
     """Migrates, as long as that takes; while PostgreSQL doesn't answer, tries again. Raises
     CliError."""
     engine = create_engine(settings, command_timeout=None)
     try:
-        await _migrate(engine, settings, time.monotonic() + wait)
+        await _migrate(engine, settings, time.monotonic() + wait, service_role)
+    except ProgrammingError as error:
+        if not isinstance(cause(error), InsufficientPrivilegeError):
+            raise
+        raise CliError(
+            f"the role of DATABASE_URL may not bring the database to this version's schema "
+            f"({describe(error)}): run `leaderboard init` as the tables' owner"
+        ) from error
     finally:
         await engine.dispose()
 
@@ -38,11 +49,15 @@ async def _refuse_read_only(engine: AsyncEngine) -> None:
             raise ReadOnlyError
 
 
-async def _migrate(engine: AsyncEngine, settings: Settings, deadline: float) -> None:
+async def _migrate(
+    engine: AsyncEngine, settings: Settings, deadline: float, service_role: str | None
+) -> None:
     while True:
         try:
             await _refuse_read_only(engine)
-            await schema.migrate(engine, partitions_ahead=settings.partitions_ahead)
+            await schema.migrate(
+                engine, partitions_ahead=settings.partitions_ahead, service_role=service_role
+            )
         except Exception as error:
             if not is_away(error):
                 raise

@@ -61,10 +61,16 @@ def load_settings() -> Settings:
         raise CliError(f"bad settings: {error}") from error
 
 
+def cause(error: BaseException) -> BaseException:
+    """The driver's own error, where SQLAlchemy has wrapped one."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
 def describe(error: BaseException) -> str:
     """An error in one line, without the statement and the driver's wrapping."""
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        error = error.orig.__cause__ or error.orig
+    error = cause(error)
     if isinstance(error, DuplicatePreparedStatementError | InvalidSQLStatementNameError):
         return "a pooler of transactions is in front of it: add pgbouncer=true to DATABASE_URL"
     text = " ".join(str(error).split())

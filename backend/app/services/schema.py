@@ -10,11 +10,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.services.player_names import START_SECONDS, fill_keys
+from app.services.rights import give_rights, take_over
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 _LOCK = 7_253_011
 """Advisory lock: of several workers that start at once, one migrates and the others wait."""
+
+_MAKE_PARTITION = text("SELECT make_partition(:month)")
+"""With the rights of the tables' owner, which the caller need not be."""
 
 
 def alembic_config() -> Config:
@@ -25,12 +29,16 @@ def alembic_config() -> Config:
     return config
 
 
-def run_alembic(do: Callable[[Config], None]) -> Callable[[Connection], None]:
-    """Wraps an alembic command for `AsyncConnection.run_sync`."""
+def run_alembic(
+    do: Callable[[Config], None], service_role: str | None = None
+) -> Callable[[Connection], None]:
+    """Wraps an alembic command for `AsyncConnection.run_sync`. Each migration gives the service's
+    role its rights in the transaction that makes a table."""
 
     def run(connection: Connection) -> None:
         config = alembic_config()
         config.attributes["connection"] = connection
+        config.attributes["service_role"] = service_role
         do(config)
 
     return run
@@ -42,18 +50,30 @@ async def _under_lock(connection: AsyncConnection) -> None:
     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
-async def migrate(engine: AsyncEngine, *, partitions_ahead: int) -> None:
+async def migrate(
+    engine: AsyncEngine, *, partitions_ahead: int, service_role: str | None = None
+) -> None:
     """Migrates to the newest schema and makes the coming months' partitions.
 
     `engine` should not bound its statements: an index on a large table takes what it takes.
+    `service_role` names the service's role where the engine's role is another one, which then
+    owns the tables: the service's role gets what it needs and no more.
     """
     async with engine.connect() as guard:
         await _under_lock(guard)
+        if service_role:
+            await take_over(engine, service_role)
         async with engine.connect() as connection:
-            await connection.run_sync(run_alembic(lambda config: command.upgrade(config, "head")))
+            await connection.run_sync(_upgrade, service_role)
             await connection.commit()
         await fill_keys(engine, seconds=START_SECONDS)
     await ensure_partitions(engine, partitions_ahead)
+
+
+def _upgrade(connection: Connection, service_role: str | None) -> None:
+    run_alembic(lambda config: command.upgrade(config, "head"), service_role)(connection)
+    if service_role:
+        give_rights(connection, service_role)
 
 
 def _month(at: datetime, months: int) -> datetime:
@@ -79,27 +99,8 @@ async def ensure_partitions_of(engine: AsyncEngine, moments: Iterable[datetime])
 
 async def _make_partitions(connection: AsyncConnection, months: Sequence[datetime]) -> list[str]:
     """Those of the months, given by their first moments, that are not there yet."""
-    made = []
-    have = set(
-        (
-            await connection.execute(
-                text(
-                    "SELECT inhrelid::regclass::text FROM pg_inherits "
-                    "WHERE inhparent = 'game_sessions'::regclass"
-                )
-            )
-        ).scalars()
-    )
-    for start in months:
-        end = _month(start, 1)
-        name = f"game_sessions_{start:%Y_%m}"
-        if name not in have:
-            await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-            await connection.execute(
-                text(
-                    f"CREATE TABLE {name} PARTITION OF game_sessions "
-                    f"FOR VALUES FROM ('{start:%Y-%m-%d}+00') TO ('{end:%Y-%m-%d}+00')"
-                )
-            )
-            made.append(name)
-    return made
+    made = [
+        (await connection.execute(_MAKE_PARTITION, {"month": month.date()})).scalar_one()
+        for month in months
+    ]
+    return [name for name in made if name]

@@ -2,18 +2,21 @@
 
 import os
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 from cli_helpers import run
-from test_cli_refusals import one_line
 
 from app.core.config import Settings
 from app.services.access.secret import checked_secret
 
+SCRIPT = Path(__file__).parents[2] / "docker" / "secrets.sh"
 FILES = {
-    "postgres/superuser_password", "postgres/password", "redis/password", "redis/redis.conf",
-    "backend/auth_secret", "backend/database_url", "backend/redis_url",
-    "grafana/admin_password", "grafana/secret_key",
+    "postgres/superuser_password", "postgres/owner_password", "postgres/password",
+    "redis/password", "redis/password_previous", "redis/redis.conf",
+    "backend/auth_secret", "backend/auth_secret_previous", "backend/database_url",
+    "backend/redis_url", "admin/database_url", "grafana/admin_password", "grafana/secret_key",
 }  # fmt: skip
 
 
@@ -34,46 +37,87 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def secrets(folder, *words):
+    done = subprocess.run(
+        ["bash", SCRIPT, *words], capture_output=True, text=True, check=False,
+        env={**os.environ, "SECRETS": str(folder), "REDIS_DATA": str(folder / "redis-data")},
+    )  # fmt: skip
+    for text in contents(folder).values():
+        assert len(text) < 20 or text.strip() not in done.stdout + done.stderr
+    return done
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder over")
+
+
+@as_root
 def test_secrets_are_made_once_and_shown_to_nobody(tmp_path):
-    into = tmp_path / "secrets"
-    first = run("secrets", into, "--postgres-host", "db", "--redis-host", "cache")
-    made = contents(into)
+    good(secrets(tmp_path))
+    made = contents(tmp_path)
     assert made.keys() == FILES
-    password, index = made["postgres/password"].strip(), made["redis/password"].strip()
-    for text in (made[name].strip() for name in FILES):
-        assert text not in good(first) + first.stderr
+    password, owner, index = (
+        made[f"{name}"].strip()
+        for name in ("postgres/password", "postgres/owner_password", "redis/password")
+    )
     assert made["redis/redis.conf"] == f"requirepass {index}\n"
-    assert made["backend/redis_url"] == f"redis://:{index}@cache:6379/0\n"
-    assert f":{password}@db/leaderboard" in made["backend/database_url"]
-    assert len({made[name] for name in FILES}) == len(FILES)
+    assert made["backend/redis_url"] == f"redis://:{index}@redis:6379/0\n"
+    assert f"//leaderboard:{password}@postgres/leaderboard" in made["backend/database_url"]
+    assert f"//leaderboard_owner:{owner}@postgres/leaderboard" in made["admin/database_url"]
+    filled = [text for text in made.values() if text.strip()]
+    assert len(set(filled)) == len(filled) == len(FILES) - 2
     for name in FILES:
-        assert mode(into / name) == 0o600
-        assert mode((into / name).parent) == 0o700
-
-    again = run("secrets", into, "--postgres-host", "db", "--redis-host", "cache")
-    assert "All are in" in good(again)
-    assert contents(into) == made
+        assert mode(tmp_path / name) == 0o600
+        assert mode((tmp_path / name).parent) == 0o700
+    assert good(secrets(tmp_path)) == ""
+    assert contents(tmp_path) == made
 
 
+@as_root
 def test_what_is_missing_is_made_and_what_is_there_stays(tmp_path):
-    good(run("secrets", tmp_path))
+    """As after an upgrade, or a run that died."""
+    good(secrets(tmp_path))
     before = contents(tmp_path)
-    (tmp_path / "backend/database_url").unlink()
-    (tmp_path / "backend/auth_secret").unlink()
-    (tmp_path / "backend/.redis_url.new").write_text("half a dr")  # left by one that died
-    said = good(run("secrets", tmp_path, "--redis-host", "cache"))
-    assert "backend/auth_secret, backend/database_url, backend/redis_url" in said
+    for name in ("postgres/owner_password", "backend/auth_secret_previous", "backend/redis_url"):
+        (tmp_path / name).unlink()
+    good(secrets(tmp_path))
     after = contents(tmp_path)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"backend/auth_secret", "backend/redis_url"}
-    assert "half a dr" not in after["backend/redis_url"]
+    assert changed == {"postgres/owner_password", "admin/database_url"}
 
 
+@as_root
+def test_secrets_are_rotated(tmp_path):
+    good(secrets(tmp_path))
+    before = contents(tmp_path)
+
+    def changed(*words):
+        good(secrets(tmp_path, *words))
+        after = contents(tmp_path)
+        return {name for name in FILES if before[name] != after[name]}, after
+
+    signing = {"backend/auth_secret", "backend/auth_secret_previous"}
+    names, after = changed("rotate", "auth")
+    assert names == signing
+    assert after["backend/auth_secret_previous"] == before["backend/auth_secret"]
+    names, after = changed("forget", "auth")
+    assert names == {"backend/auth_secret"}
+    names, after = changed("rotate", "database")
+    assert names == {"backend/auth_secret", "postgres/password", "backend/database_url"}
+    assert after["postgres/password"].strip() in after["backend/database_url"]
+    names, after = changed("rotate", "redis")
+    assert names >= {"redis/password", "redis/redis.conf", "backend/redis_url"}
+    assert after["redis/password_previous"] == before["redis/password"]
+    assert secrets(tmp_path, "rotate", "all").returncode == 2
+    assert contents(tmp_path) == after
+
+
+@as_root
 def test_the_service_takes_them_as_files(tmp_path):
-    good(run("secrets", tmp_path))
+    good(secrets(tmp_path))
     settings = Settings(
         _env_file=None,
         auth_secret_file=tmp_path / "backend/auth_secret",
+        auth_secret_previous_file=tmp_path / "backend/auth_secret_previous",
         database_url_file=tmp_path / "backend/database_url",
         redis_url_file=tmp_path / "backend/redis_url",
     )
@@ -81,32 +125,15 @@ def test_the_service_takes_them_as_files(tmp_path):
     assert settings.database_url.startswith("postgresql+asyncpg://leaderboard:")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder over")
+@as_root
 def test_folders_are_handed_to_their_readers(tmp_path):
-    places = [f"--owner={tmp_path}/postgres=999", f"--owner={tmp_path}/data=998"]
     for _ in range(2):
-        good(run("secrets", tmp_path, *places))
-        for name, user in (("postgres/password", 999), ("postgres", 999), ("data", 998)):
+        good(secrets(tmp_path))
+        for name, user in (("postgres/password", 999), ("postgres", 999), ("redis-data", 999),
+                           ("backend/auth_secret", 10001), ("grafana", 472)):  # fmt: skip
             assert (tmp_path / name).stat().st_uid == user
-        assert (tmp_path / "backend/auth_secret").stat().st_uid == 0
-        assert mode(tmp_path / "data") == 0o700
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder over")
-def test_a_folder_of_one_is_read_by_a_group(tmp_path):
-    shared = tmp_path / "redis"
-    for _ in range(2):
-        good(run("secrets", tmp_path, f"--owner={shared}=998:65534"))
-        assert (shared.stat().st_uid, shared.stat().st_gid, mode(shared)) == (998, 65534, 0o2750)
-        for file in shared.iterdir():
-            assert (file.stat().st_uid, file.stat().st_gid, mode(file)) == (998, 65534, 0o640)
-    assert mode(tmp_path / "postgres/password") == 0o600
-
-
-def test_an_owner_that_is_none(tmp_path):
-    assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "postgres"))
-    assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "a=postgres"))
-    assert "give a folder" in one_line(run("secrets", tmp_path, "--owner", "a=1:nogroup"))
+        shared = tmp_path / "prometheus"
+        assert (shared.stat().st_uid, shared.stat().st_gid, mode(shared)) == (10001, 65534, 0o2750)
 
 
 def test_the_first_admin_key_is_written_once(data, tmp_path):

@@ -53,19 +53,28 @@ ReasonOption = Annotated[
 ]
 
 
-def on_database(data: Path, do: Callable[[AsyncEngine, Sealer], Awaitable[T]]) -> T:
+def on_database(
+    data: Path,
+    do: Callable[[AsyncEngine, Sealer], Awaitable[T]],
+    *,
+    service_role: str | None = None,
+) -> T:
     """What `do` returns, with the database of the running service, of DATABASE_URL, or of the
     data folder. What can't be done ends in one clear line."""
     with one_clear_line(), reached(data) as settings:
         configure_logging("warning")
         try:
-            return asyncio.run(_run(settings, do))
+            return asyncio.run(_run(settings, do, service_role))
         except AppError as error:
             raise CliError(error.detail) from error
 
 
-async def _run(settings: Settings, do: Callable[[AsyncEngine, Sealer], Awaitable[T]]) -> T:
-    await prepare_database(settings)
+async def _run(
+    settings: Settings,
+    do: Callable[[AsyncEngine, Sealer], Awaitable[T]],
+    service_role: str | None,
+) -> T:
+    await prepare_database(settings, service_role=service_role)
     engine = create_engine(settings)
     try:
         return await do(engine, Sealer.of(settings))
