@@ -32,6 +32,18 @@ test("time goes evenly from edge to edge, and everything is within the frame", (
   }
 });
 
+test("no label of a time is cut at the edge, however long it is", () => {
+  for (let seconds = 0; seconds < 5; seconds++) {
+    const points = [0, 53_000].map((ms) => ({
+      at: new Date(Date.UTC(2026, 0, 1, 7, 23, 57 + seconds) + ms),
+      value: 3,
+    }));
+    const { times } = layOut(points, { ...FRAME, width: 930 }, RANKS);
+    expect(times.length).toBeGreaterThan(5);
+    for (const { x, label } of times) expect(x).toBeGreaterThanOrEqual(label.length * 3.5);
+  }
+});
+
 test.each([
   ["two ranks side by side", hourly(1, 2), RANKS, [2, 1]],
   ["always first", hourly(1, 1, 1), RANKS, [2, 1]],

@@ -26,7 +26,8 @@ export interface Chart {
 }
 
 const TOP = 12;
-const EDGE = 20;
+/** Half of what a character of a label takes, in pixels. */
+const HALF_CHARACTER = 3.5;
 
 /**
  * What holds until it changes is drawn in steps: between two samples nothing is made up.
@@ -71,7 +72,10 @@ export function layOut(
     times: labelTimes(x.ticks(Math.max(2, Math.floor(width / 120))))
       .map(({ at, label }) => ({ x: x(at), at, label }))
       // A label at the very edge would be cut.
-      .filter((each) => each.x > EDGE && each.x < width - EDGE),
+      .filter(({ x: middle, label }) => {
+        const half = label.length * HALF_CHARACTER;
+        return middle >= half && middle <= width - half;
+      }),
   };
 }
 
