@@ -1,6 +1,7 @@
 """What goes wrong at a command line ends in one line on standard error and exit code 1."""
 
 import errno
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ def one_clear_line() -> Iterator[None]:
         _end(str(error))
     except SQLAlchemyError as error:
         _end(f"the database: {describe(error)}")
+    except (ConnectionError, TimeoutError, socket.gaierror) as error:
+        # The driver's own: SQLAlchemy does not wrap what fails before there is a connection.
+        _end(f"no database at DATABASE_URL: {describe(error)}")
     except OSError as error:
         if error.errno == errno.EEXIST and error.filename:
             _end(f"{error.filename} {error.strerror}")

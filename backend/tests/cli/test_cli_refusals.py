@@ -44,6 +44,19 @@ def test_database_that_is_not_there(url, why):
     assert why in said
 
 
+@pytest.mark.parametrize("command", ["verify", "export games", "backup", "restore"])
+def test_commands_on_a_database_that_is_not_there(tmp_path, command):
+    file = tmp_path / "games.csv"
+    if command == "restore":
+        file.touch()
+    given = {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x", "REDIS_URL": "redis://[::1]:1"}
+    done = run(*command.split(), *([] if command == "verify" else [file]), **given)
+    *bar, said = done.stderr.splitlines()
+    assert (done.returncode, said[:40]) == (1, "leaderboard: no database at DATABASE_URL")
+    assert len(bar) <= 1, done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_bad_settings(tmp_path):
     wrong = {"LIVE_TOP": "0", "DATABASE_POOL_SIZE": "x", "LOG_LEVEL": "nope", "TIERS": "gold"}
     done = run("serve", "--data", tmp_path / "d", ALLOWED_ORIGINS="a.io", **wrong)
