@@ -77,7 +77,8 @@ def test_two_words_in_a_columns_name(tmp_path):
     ("header", "why"),
     [
         ("who,score", "mean nothing here: who"),
-        ("score,Score,username", "twice"),
+        ("score,Score,username", "columns that stand twice: score "),
+        ("who,score", "submission_id, username, session_id"),
         ("username", "the first line must name"),
         ("username:score", "a comma, a semicolon, a tab"),
         ("", "the first line must name"),
@@ -173,6 +174,19 @@ def test_times_without_an_offset(tmp_path):
     assert "--timezone" in played(tmp_path, "2024-01-31T12:00:00")
     for changed in ("2024-03-31T02:30:00", "2024-10-27T02:30:00"):
         assert "clocks were changed" in played(tmp_path, changed, "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("Nova,1,someday", "played_at: must be a date and time"),
+        ('"No\nva",1,', "username: must have no control"),
+        (b"\xc4nne,1,", "row: is not text in UTF-8: save the file as UTF-8"),
+    ],
+)
+def test_a_refused_row_says_why_in_plain_words(tmp_path, row, problem):
+    line = row if isinstance(row, bytes) else row.encode()
+    assert one(tmp_path, b"username,score,played_at\n" + line + b"\n").problem.startswith(problem)
 
 
 def test_rows_of_separators_alone_are_passed_over_and_counted(tmp_path):

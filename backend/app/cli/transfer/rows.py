@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app.api.metadata import encode_metadata, is_deeper
 from app.cli.failures import CliError
@@ -153,10 +154,13 @@ def check_header(header: Sequence[str]) -> None:
     named = [name for name in header if name]
     unknown = [name for name in named if name not in COLUMNS]
     if unknown or len(set(named)) < len(named):
-        names = ", ".join(unknown) or "one of them twice"
+        fault = f"columns that mean nothing here: {', '.join(unknown)}"
+        if not unknown:
+            twice = sorted({name for name in named if named.count(name) > 1})
+            fault = f"columns that stand twice: {', '.join(twice)}"
+        known = ", ".join(filter(None, COLUMNS))
         raise CliError(
-            f"columns that mean nothing here: {names} (known: {', '.join(COLUMNS)}; between "
-            "columns a comma, a semicolon, a tab or |)"
+            f"{fault} (known: {known}; between columns a comma, a semicolon, a tab or |)"
         )
     if "score" not in header or not {"username", "user_id"} & set(header):
         raise CliError("the first line must name the columns: score, username or user_id, ...")
@@ -249,8 +253,10 @@ def _check(number: int, given: dict[str, Any], settings: Settings) -> Game:
         row = GameRow.model_validate_json(text.encode())
     except ValidationError as error:
         raise InvalidInput(_say(error)) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput("row: is not text in UTF-8: save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("row: is not valid UTF-8, or nested too deep") from error
+        raise InvalidInput("row: holds what is not JSON, or is nested too deep") from error
     if row.username is None and row.user_id is None:
         raise InvalidInput("username: is missing, and user_id too")
     if row.duration_ms is not None and row.duration_ms > settings.max_duration_ms:
@@ -284,6 +290,9 @@ def _in_the_past(at: datetime) -> datetime:
 def _say(error: ValidationError) -> str:
     """Each field with what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'row'}: {_WORDS.get(each['type'], each['msg'])}"
-        for each in error.errors()
+        f"{'.'.join(map(str, each['loc'])) or 'row'}: {_words(each)}" for each in error.errors()
     )
+
+
+def _words(error: ErrorDetails) -> str:
+    return _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
