@@ -1,10 +1,12 @@
 """What the service counts, as Prometheus reads it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.services.rank_index.index import Change
 from tests.access_helpers import closed
 from tests.conftest import Sandbox, Worker
 
@@ -155,7 +157,8 @@ async def test_drift_is_counted_when_a_sweep_mends_it(sandbox: Sandbox) -> None:
         apply = worker.standings.apply
 
         async def lose(folds):
-            return await apply([])
+            applied = await apply([])
+            return replace(applied, ranks=[Change(None, None, is_news=True)] * len(folds))
 
         worker.standings.apply = lose  # as a worker that dies between the commit and the index
         await worker.submit(other, 9)

@@ -40,9 +40,8 @@ async def test_without_its_database_it_lives_and_gets_no_traffic(
 ) -> None:
     monkeypatch.setattr("app.services.probe.EVERY", 0.0)
     async with sandbox.worker() as worker:
-        connection = await worker.service.engine.connect()
-        await connection.exec_driver_sql("ALTER TABLE alembic_version RENAME TO elsewhere")
-        await connection.commit()
+        connection = await sandbox.connect()
+        await connection.execute("ALTER TABLE alembic_version RENAME TO elsewhere")
         await connection.close()
         answer = await worker.client.get("/api/ready")
         assert (answer.status_code, answer.json()["reason"]) == (

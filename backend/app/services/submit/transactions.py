@@ -22,7 +22,9 @@ ATTEMPTS = 4
 """Transactions tried for one batch, all within its deadline."""
 
 _LOCKED = "55P03"
-_MAY_BE_STORED = ("08", "57")
+_LOST = "08"
+"""Class of what is said of a connection that ended: another one may be well."""
+_MAY_BE_STORED = (_LOST, "57")
 """Classes of what a server says that stops while it commits: a commit may have happened."""
 
 NOT_STORED = "The score was not stored. Try again."
@@ -173,5 +175,6 @@ def _judge(error: Exception, progress: Progress, *, is_last: bool) -> None:
         raise error
     if progress.is_committing and (sqlstate is None or sqlstate.startswith(_MAY_BE_STORED)):
         raise DatabaseAway(NOT_KNOWN) from error
-    if is_last or sqlstate is not None or isinstance(error, TimeoutError):
+    is_lost = sqlstate is None or sqlstate.startswith(_LOST)
+    if is_last or not is_lost or isinstance(error, TimeoutError):
         raise DatabaseAway(NOT_STORED) from error
